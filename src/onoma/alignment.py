@@ -1,0 +1,120 @@
+"""Words in, subword pieces out, with nothing to align afterwards.
+
+Each word is encoded on its own, as a word of a pre-split sentence, so the pieces of a word are known by
+construction: a tokenizer may normalise (NFKC), drop or merge characters as it likes, and a prediction still
+belongs to exact code-point offsets of the original text. It also makes raw text look to the model as the
+word-split corpora that it learned from, and lets repeated words be encoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onoma.errors import ModelError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MAX_PIECES = 64
+"""Pieces of one word that a model gets to see. A word's tag is read off its first piece or pieces, so the rest
+of a 10,000-letter "word" would only crowd out its neighbours; no character of the text is lost by it."""
+
+_MAX_CHARACTERS = 1024
+_CACHE_SIZE = 200_000
+
+
+class WordEncoder:
+    """Encodes words to piece ids with a fast tokenizer; remembers what it has encoded.
+
+    Args:
+        tokenizer: a ``tokenizers.Tokenizer``; its truncation and padding are switched off.
+
+    Attributes:
+        prefix, suffix: ids that open and close every input, such as ``<s>`` and ``</s>``.
+        pad: id that fills up a batch.
+
+    Example:
+        >>> encoder = WordEncoder.from_folder(Path("base"))  # doctest: +SKIP
+        >>> encoder.encode(["অসমীয়া", "ভাষা"])  # doctest: +SKIP
+        [(30, 4821), (977,)]
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        from tokenizers import pre_tokenizers
+
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        if isinstance(tokenizer.pre_tokenizer, pre_tokenizers.ByteLevel):
+            # RoBERTa's vocabulary marks a word by the space before it; pre-split words have none.
+            tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        self._tokenizer = tokenizer
+        self._cache: dict[str, tuple[int, ...]] = {}
+        self.prefix, self.suffix = _special_ids(tokenizer)
+        self.pad = _pad_id(tokenizer)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> WordEncoder:
+        """Read ``tokenizer.json`` of a model folder.
+
+        Raises:
+            ModelError: if the folder has none, or it cannot be read.
+        """
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise ModelError(
+                "no tokenizer.json",
+                where=str(folder),
+                mend="Save the tokenizer once with AutoTokenizer.from_pretrained(...).save_pretrained(folder).",
+            )
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise ModelError(f"not a tokenizer ({error})", where=str(path)) from error
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids, special ones included."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def encode(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """Ids of each word's pieces; empty for a word of which the tokenizer leaves nothing.
+
+        Shapes: one tuple a word, each at most :data:`MAX_PIECES` long.
+        """
+        cache = self._cache
+        missing = [word for word in dict.fromkeys(words) if word not in cache]
+        if missing:
+            if len(cache) + len(missing) > _CACHE_SIZE:
+                cache.clear()
+                missing = list(dict.fromkeys(words))
+            batch = [[_readable(word)] for word in missing]
+            encodings = self._tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)
+            for word, encoding in zip(missing, encodings, strict=True):
+                cache[word] = tuple(encoding.ids[:MAX_PIECES])
+        return [cache[word] for word in words]
+
+
+def _readable(word: str) -> str:
+    """What a tokenizer can take: lone surrogates stand as U+FFFD, and giant words are cut."""
+    return word[:_MAX_CHARACTERS].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _special_ids(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    bare = tokenizer.encode("a", add_special_tokens=False).ids
+    full = tokenizer.encode("a", add_special_tokens=True).ids
+    for start in range(len(full) - len(bare) + 1):
+        if full[start : start + len(bare)] == bare:
+            return tuple(full[:start]), tuple(full[start + len(bare) :])
+    raise ModelError("the tokenizer's special tokens do not surround the text", mend="Use another base.")
+
+
+def _pad_id(tokenizer: Tokenizer) -> int:
+    for name in ("<pad>", "[PAD]", "<|endoftext|>", "</s>"):
+        found = tokenizer.token_to_id(name)
+        if found is not None:
+            return int(found)
+    return 0

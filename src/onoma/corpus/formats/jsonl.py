@@ -1,0 +1,53 @@
+"""JSON Lines: words with tags, or text with spans, a document a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from onoma.corpus.formats import rows
+from onoma.corpus.reading import Format, Options, ReadLog, check_text, lines
+from onoma.document import Document
+from onoma.errors import DataError
+from onoma.files import atomic_file
+
+
+def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
+    """Yield the documents of a JSON Lines file."""
+    yield from rows.documents_from_rows(lambda: json_rows(path, log), log, options)
+
+
+def json_rows(path: Path, log: ReadLog) -> Iterator[tuple[str, rows.Row]]:
+    """Place and object of each line that is not blank."""
+    for number, line in lines(path):
+        if not line.strip():
+            continue
+        place = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            log.bad_row(DataError(f"not JSON ({error.msg} at column {error.colno})"), place)
+            continue
+        if not isinstance(row, dict):
+            log.bad_row(DataError("not a JSON object"), place)
+            continue
+        yield place, row
+
+
+def write(documents: Iterable[Document], path: Path) -> None:
+    """Write text with spans, a document a line."""
+    with atomic_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as handle:
+        for document in documents:
+            check_text(document)
+            handle.write(json.dumps(document.to_dict(), ensure_ascii=False) + "\n")
+
+
+FORMAT = Format(
+    name="jsonl",
+    suffixes=(".jsonl", ".ndjson"),
+    carries=frozenset({"spacing", "scores", "ids", "languages", "meta", "tokens", "overlaps"}),
+    read=read,
+    write=write,
+    options=rows.OPTIONS,
+)

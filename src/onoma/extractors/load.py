@@ -1,0 +1,73 @@
+"""From a name to an extractor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onoma.alignment import WordEncoder
+from onoma.errors import ModelError
+from onoma.extractors.base import Extractor
+from onoma.extractors.rules import RulesExtractor
+from onoma.extractors.tagger import TaggerExtractor, TaggerSettings
+from onoma.models.bases import Base, resolve_base
+from onoma.models.runs import CARD_NAME, RunCard
+
+
+def load(name: str | Path, *, base: str | None = None) -> Extractor:
+    """Load an extractor.
+
+    Args:
+        name: a run folder, a YAML file of rules, or the hub id of a pushed run.
+        base: where the base lies now, if not under the name that the run states.
+
+    Raises:
+        ModelError: if it cannot be found, is corrupt, or its base is missing or another one.
+
+    Example:
+        >>> extractor = load("runs/assamese")  # doctest: +SKIP
+        >>> extractor.extract(["গুৱাহাটী এখন মহানগৰ।"])  # doctest: +SKIP
+    """
+    path = Path(name)
+    if path.is_dir():
+        return _load_tagger(path, base)
+    if path.suffix in {".yaml", ".yml"}:
+        return RulesExtractor.from_file(path)
+    if path.exists() or str(name).startswith((".", "/", "~")) or str(name).count("/") != 1:
+        raise ModelError("no such run", where=str(name), mend="Name a run folder, a rules file or a hub id (owner/name).")
+    return _load_tagger(_from_hub(str(name)), base)
+
+
+def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
+    from onoma.models.adapters import load_merged
+    from onoma.models.torch_logits import TorchLogits, default_device
+
+    card = RunCard.read(folder)
+    if card.method == "full":
+        base = Base(str(folder), folder)
+    else:
+        base = resolve_base(base_name or card.base, revision=None if base_name else card.base_revision)
+    settings = TaggerSettings(
+        labels=card.labels,
+        max_pieces=base.max_pieces,
+        window=card.window,
+        subwords=card.subwords,
+        thresholds=card.thresholds,
+    )
+    model = load_merged(folder, card, base, settings.tags.tags).to(default_device())
+    return TaggerExtractor(TorchLogits(model), WordEncoder.from_folder(base.folder), settings)
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.md", "*.yaml"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"no run {name!r} here, and the hub does not give one ({type(error).__name__})",
+            mend="Check the name and the network, or name a run folder.",
+        ) from error
+    if not (folder / CARD_NAME).exists():
+        raise ModelError(f"{name!r} on the hub is not a run of Onoma", mend="Train one with `onoma train`.")
+    return folder

@@ -1,0 +1,187 @@
+"""The tagger: an encoder with a token-classification head, run over words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from onoma.alignment import MAX_PIECES, WordEncoder
+from onoma.document import Document, Span
+from onoma.extractors.base import Input, extract_any
+from onoma.extractors.batching import budget_batches
+from onoma.extractors.decoding import Floats, TagSet, legal_paths, spans_of_path
+from onoma.extractors.windows import Window, plan_windows
+from onoma.words import sentence_starts
+
+Subwords = Literal["first", "mean"]
+Logits = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Floats]
+"""Takes piece ids and attention mask of shape ``(batch, pieces)``, gives logits ``(batch, pieces, tags)``."""
+
+
+@dataclass(frozen=True)
+class TaggerSettings:
+    """How a tagger reads text; kept in the run, since training and extraction must agree on it.
+
+    Args:
+        labels: entity types in the order of the head's outputs.
+        max_pieces: longest input of the base, special pieces included.
+        window: pieces of a usual window, near the lengths that the tagger was trained on.
+        subwords: a word's logits are those of its first piece, or the mean over its pieces.
+        thresholds: least span score of each label.
+    """
+
+    labels: tuple[str, ...]
+    max_pieces: int
+    window: int
+    subwords: Subwords = "first"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> TagSet:
+        """IOB2 tags of the labels."""
+        return TagSet(self.labels)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A window ready for the model.
+
+    Args:
+        ids: piece ids with the special ones.
+        words: position of each word's first piece, and one more past the last word's pieces. A word that the
+            tokenizer leaves nothing of has the position of the next.
+        window: which words these are.
+    """
+
+    ids: tuple[int, ...]
+    words: tuple[int, ...]
+    window: Window
+
+
+def encode_windows(
+    document: Document, encoder: WordEncoder, settings: TaggerSettings, *, overlap: int | None = None
+) -> list[Encoded]:
+    """Cut a document into windows and encode them; used by extraction and training alike.
+
+    Args:
+        document: any length.
+        encoder: of the base.
+        settings: window sizes.
+        overlap: pieces shared by the windows of a cut sentence; a quarter of the window if None.
+    """
+    offsets = document.words()
+    pieces = encoder.encode([document.text[start:end] for start, end in offsets])
+    sizes = [len(piece) for piece in pieces]
+    room = settings.max_pieces - len(encoder.prefix) - len(encoder.suffix)
+    target = min(settings.window, room)
+    if sum(sizes) <= target:
+        windows = [Window(0, len(sizes), 0, len(sizes))] if sizes else []
+    else:
+        sentences = sentence_starts(document.text, list(offsets), document.language)
+        shared = min(target // 4 if overlap is None else overlap, max(room - MAX_PIECES, 0))
+        windows = plan_windows(sizes, sentences, target=target, limit=room, overlap=shared)
+    encoded = []
+    for window in windows:
+        ids = list(encoder.prefix)
+        words = []
+        for piece in pieces[window.first : window.last]:
+            words.append(len(ids))
+            ids.extend(piece)
+        words.append(len(ids))
+        encoded.append(Encoded((*ids, *encoder.suffix), tuple(words), window))
+    return encoded
+
+
+class TaggerExtractor:
+    """Finds entities with a token classifier.
+
+    Args:
+        logits: the model, as a function over arrays.
+        encoder: word encoder of its base.
+        settings: label set, windows, thresholds.
+        budget: padded pieces of a batch.
+    """
+
+    def __init__(self, logits: Logits, encoder: WordEncoder, settings: TaggerSettings, *, budget: int = 2048) -> None:
+        self._logits = logits
+        self._encoder = encoder
+        self.settings = settings
+        self.budget = budget
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Entity types that it can give."""
+        return self.settings.labels
+
+    @overload
+    def extract(self, texts: Input) -> Document: ...
+    @overload
+    def extract(self, texts: Sequence[Input]) -> list[Document]: ...
+    @overload
+    def extract(self, texts: Iterable[Input]) -> Iterable[Document]: ...
+    def extract(self, texts: Input | Iterable[Input]) -> Document | Iterable[Document]:
+        """See :class:`onoma.extractors.Extractor`."""
+        return extract_any(texts, self._extract_block)
+
+    def score_words(self, documents: Sequence[Document]) -> list[Floats]:
+        """Log-probabilities of tags for each word of each document, shape ``(words, tags)``."""
+        windows = [
+            (number, encoded)
+            for number, document in enumerate(documents)
+            for encoded in encode_windows(document, self._encoder, self.settings)
+        ]
+        # Zeros say nothing for or against any tag: so words that the tokenizer dropped follow their neighbours.
+        result = [np.zeros((len(document.words()), len(self.settings.tags)), np.float32) for document in documents]
+        for batch in budget_batches([len(encoded.ids) for _, encoded in windows], self.budget):
+            inputs = [windows[index] for index in batch]
+            ids, mask = pad([encoded.ids for _, encoded in inputs], self._encoder.pad)
+            logits = self._logits(ids, mask)
+            for row, (number, encoded) in zip(logits, inputs, strict=True):
+                window = encoded.window
+                scores = _word_scores(row, encoded.words, self.settings.subwords)
+                keep = slice(window.keep_first - window.first, window.keep_last - window.first)
+                result[number][window.keep_first : window.keep_last] = scores[keep]
+        return result
+
+    def _extract_block(self, documents: list[Document]) -> list[Document]:
+        tags = self.settings.tags
+        scores = self.score_words(documents)
+        answers = []
+        for document, score, path in zip(documents, scores, legal_paths(scores, tags), strict=True):
+            words = document.words()
+            spans = [
+                Span(words[found.first][0], words[found.last - 1][1], found.label, found.score)
+                for found in spans_of_path(path, score, tags, self.settings.thresholds)
+            ]
+            answers.append(document.with_spans(spans))
+        return answers
+
+
+def pad(rows: Sequence[Sequence[int]], value: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of ids as one array, filled up on the right, with the attention mask."""
+    shape = (len(rows), max(map(len, rows)))
+    ids, mask = np.full(shape, value, np.int64), np.zeros(shape, np.int64)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return ids, mask
+
+
+def _word_scores(logits: Floats, positions: Sequence[int], subwords: Subwords) -> Floats:
+    """Log-probabilities of each word's tags from the logits of its pieces; zeros where it has none."""
+    scores = np.zeros((len(positions) - 1, logits.shape[1]), np.float32)
+    sized = np.array([first < last for first, last in pairwise(positions)])
+    if subwords == "first":
+        chosen = logits[np.array(positions[:-1])[sized]].astype(np.float32)
+    else:
+        chosen = np.stack(
+            [logits[first:last].mean(axis=0, dtype=np.float32) for first, last in pairwise(positions) if first < last]
+        ) if sized.any() else np.zeros((0, logits.shape[1]), np.float32)
+    chosen = chosen - chosen.max(axis=1, keepdims=True)
+    scores[sized] = chosen - np.log(np.exp(chosen).sum(axis=1, keepdims=True))
+    return scores

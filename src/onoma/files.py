@@ -1,0 +1,137 @@
+"""Files that are either whole or absent: write beside, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from onoma.errors import OnomaError
+
+
+def cache_folder() -> Path:
+    """Folder for what can be made again (converted bases); ``ONOMA_CACHE`` moves it."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "onoma"
+    return Path(os.environ.get("ONOMA_CACHE", default))
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; on success it replaces ``path``, on failure it goes.
+
+    Example:
+        >>> with atomic_file(Path("/tmp/onoma-doc.txt")) as beside:
+        ...     _ = beside.write_text("whole")
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        # mkstemp makes private files; a corpus or a run is as readable as its folder's owner says.
+        os.chmod(beside, 0o666 & ~_umask())
+        _fsync(beside)
+        os.replace(beside, path)
+        _fsync(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a folder beside ``path`` to fill; on success it takes the place of ``path``.
+
+    Args:
+        path: the folder to make.
+        replace: put it in the place of a folder that is there already.
+
+    Raises:
+        OnomaError: if ``path`` exists and ``replace`` is false.
+    """
+    if path.exists() and not replace:
+        raise OnomaError("the folder exists already", where=str(path), mend="Choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield beside
+        beside.chmod(0o777 & ~_umask())
+        move_folder(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Give a finished folder its name at once, taking the place of an older folder of that name."""
+    for file in source.rglob("*"):
+        if file.is_file():
+            _fsync(file)
+    if target.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+        os.replace(target, old)
+        os.replace(source, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(source, target)
+    _fsync(target.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file that is either whole or absent."""
+    with atomic_file(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON with a newline at the end, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        OnomaError: if the file is missing or is not JSON; the message names file and line.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OnomaError("no such file", where=str(path)) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise OnomaError(f"not JSON ({error})", where=f"{path}{line}") from error
+
+
+def sha256(*paths: Path) -> str:
+    """Checksum over the bytes of files, in the order given, as ``sha256:<hex>``."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as handle:
+            while block := handle.read(1 << 22):
+                digest.update(block)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def folder_size(path: Path) -> int:
+    """Bytes in all files below a folder."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

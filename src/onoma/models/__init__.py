@@ -1,0 +1,1 @@
+"""Bases (the frozen pretrained models) and adapters (what is trained)."""

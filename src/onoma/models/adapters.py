@@ -1,0 +1,255 @@
+"""Token classifiers on a base: made, adapted, saved, read back and merged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onoma.errors import ModelError
+from onoma.models.bases import Base
+from onoma.models.runs import Method, RunCard
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+MODEL_WEIGHTS = "model.safetensors"
+_HEADS = ("classifier", "score")
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """What is trained on top of a base.
+
+    Args:
+        method: ``lora`` (https://arxiv.org/abs/2106.09685), ``dora`` (https://arxiv.org/abs/2402.09353), ``rslora``
+            (https://arxiv.org/abs/2312.03732) or ``full`` fine-tuning.
+        rank: of the update.
+        alpha: scale of the update; it is multiplied by ``alpha / rank`` (``alpha / sqrt(rank)`` for rslora).
+        dropout: on the adapter's input.
+        targets: ``("all-linear",)`` or names of layers, such as ``("query", "value")``.
+    """
+
+    method: Method = "lora"
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    targets: tuple[str, ...] = ("all-linear",)
+
+
+def new_classifier(base: Base, tags: Sequence[str]) -> PreTrainedModel:
+    """A clean base in float32 with a fresh head of ``len(tags)`` outputs.
+
+    Raises:
+        ModelError: if the weights are corrupt, or the architecture has no token classifier.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModelForTokenClassification
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # a fresh head is what is wanted here, not a thing to warn of
+    logging.disable_progress_bar()
+    try:
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(
+            base.folder,
+            dtype="float32",
+            use_safetensors=True,
+            id2label=dict(enumerate(tags)),
+            label2id={tag: number for number, tag in enumerate(tags)},
+        )
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"the base's weights cannot be read ({error})", where=str(base.folder)) from error
+    except ValueError as error:
+        raise ModelError(f"this base cannot tag tokens ({error})".splitlines()[0], where=base.name) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    return model
+
+
+def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
+    """Put a fresh adapter on a classifier; for ``full`` the model itself comes back. The head always trains.
+
+    Raises:
+        ModelError: if no layer has a target's name.
+    """
+    if settings.method == "full":
+        return model
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    targets: str | list[str] = list(settings.targets)
+    if targets == ["all-linear"]:
+        targets = "all-linear"
+    config = LoraConfig(
+        task_type=TaskType.TOKEN_CLS,
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=targets,
+        exclude_modules=list(_HEADS),
+        modules_to_save=[head_name(model)],
+        use_dora=settings.method == "dora",
+        use_rslora=settings.method == "rslora",
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise ModelError(f"the adapter does not fit: {error}", where="adapter.targets") from error
+
+
+def head_name(model: PreTrainedModel) -> str:
+    """Name of the classification head."""
+    for name in _HEADS:
+        if hasattr(model, name):
+            return name
+    raise ModelError(f"{type(model).__name__} has no classification head that is known", mend=f"Known: {', '.join(_HEADS)}.")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What became of the tags of a head when it moved to another label set."""
+
+    carried: tuple[str, ...]
+    fresh: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def carry_weights(model: Any, source: Path, source_tags: Sequence[str], tags: Sequence[str]) -> Carried:
+    """Load the weights of an earlier stage into a freshly made model; the head's rows are matched by tag name.
+
+    Args:
+        model: from :func:`attach`, on a clean base.
+        source: folder of the earlier stage.
+        source_tags: the tags of its head.
+        tags: the tags of the new head.
+
+    Raises:
+        ModelError: if weights are missing, corrupt or of another shape.
+    """
+    import torch
+
+    peft = hasattr(model, "peft_config")
+    state = read_weights(source / (ADAPTER_WEIGHTS if peft else MODEL_WEIGHTS))
+    own = _adapter_state(model) if peft else model.state_dict()
+    rows = [(tags.index(tag), source_tags.index(tag)) for tag in tags if tag in source_tags]
+    heads = [key for key in state if any(f"{head}." in key for head in _HEADS)]
+    for key in heads:
+        if key in own and own[key].shape[0] == len(tags):
+            moved = own[key].detach().clone()
+            for new, old in rows:
+                moved[new] = state[key][old]
+            state[key] = moved
+    mismatched = [key for key in state if key not in own or own[key].shape != state[key].shape]
+    mismatched += [key for key in own if key not in state]
+    if mismatched:
+        raise ModelError(
+            f"the earlier stage's weights do not fit this one's (first: {mismatched[0]})",
+            where=str(source),
+            mend="Keep method, rank and targets the same in all stages.",
+        )
+    if peft:
+        from peft import set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, state)
+    else:
+        model.load_state_dict(state)
+    with torch.no_grad():
+        model.eval()
+    return Carried(
+        carried=tuple(tag for tag in tags if tag in source_tags),
+        fresh=tuple(tag for tag in tags if tag not in source_tags),
+        dropped=tuple(tag for tag in source_tags if tag not in tags),
+    )
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file.
+
+    Raises:
+        ModelError: if it is missing or corrupt.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise ModelError("no such file", where=str(path)) from error
+    except SafetensorError as error:
+        raise ModelError(f"the weights are corrupt ({error})", where=str(path), mend="Copy or train the run again.") from error
+
+
+def save_model(model: Any, folder: Path, base: Base) -> None:
+    """Save what was trained: the adapter with its head in PEFT's layout, or the whole model with its tokenizer."""
+    if hasattr(model, "peft_config"):
+        from safetensors.torch import save_file
+
+        model.peft_config["default"].base_model_name_or_path = base.name
+        model.peft_config["default"].revision = base.revision
+        model.peft_config["default"].inference_mode = True
+        model.peft_config["default"].save_pretrained(str(folder))
+        state = {key: value.detach().cpu().contiguous() for key, value in _adapter_state(model).items()}
+        save_file(state, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    else:
+        model.save_pretrained(folder)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            if (base.folder / name).exists():
+                shutil.copyfile(base.folder / name, folder / name)
+
+
+def load_merged(folder: Path, card: RunCard, base: Base, tags: Sequence[str]) -> PreTrainedModel:
+    """A run's model ready for inference, with the adapter merged into the base's weights.
+
+    Raises:
+        ModelError: if the base is not the one that the run was trained on, or files are corrupt.
+    """
+    if card.method == "full":
+        model = new_classifier(Base(str(folder), folder), tags)
+        return model.eval()
+    check_base(card, base, str(folder))
+    model = new_classifier(base, tags)
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    adapted = attach(
+        model,
+        AdapterSettings(
+            method=card.method,
+            rank=config["r"],
+            alpha=config["lora_alpha"],
+            dropout=0.0,
+            targets=tuple(config["target_modules"]),
+        ),
+    )
+    carry_weights(adapted, folder, tags, tags)
+    merged: PreTrainedModel = adapted.merge_and_unload()
+    return merged.eval()
+
+
+def check_base(card: RunCard, base: Base, where: str) -> None:
+    """Refuse to put an adapter on another base than its own.
+
+    Raises:
+        ModelError: if the weights or the tokenizer differ.
+    """
+    for what, expected, found in (
+        ("weights", card.base_checksum, base.checksum),
+        ("tokenizer", card.tokenizer_checksum, base.tokenizer_checksum),
+    ):
+        if expected != found:
+            raise ModelError(
+                f"the {what} of {base.name!r} are not those that this adapter was trained on "
+                f"({found[:15]}… instead of {expected[:15]}…)",
+                where=where,
+                mend=f"Use the same {card.base!r}" + (f" at revision {card.base_revision}." if card.base_revision else "."),
+            )
+
+
+def _adapter_state(model: Any) -> dict[str, torch.Tensor]:
+    from peft import get_peft_model_state_dict
+
+    state: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return state

@@ -1,0 +1,189 @@
+"""Documents as training rows, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from onoma.alignment import WordEncoder
+from onoma.document import Document
+from onoma.extractors.batching import budget_batches
+from onoma.extractors.tagger import TaggerSettings, encode_windows
+from onoma.tagging import spans_to_words, write_tags
+
+IGNORED = -100
+"""Target of pieces that carry no label; the losses of torch pass over it."""
+
+Rows = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Encoded windows, packed one after the other to stay small.
+
+    Args:
+        ids: piece ids of all rows.
+        targets: tag numbers, or :data:`IGNORED`.
+        bounds: row ``i`` is ``[bounds[i], bounds[i + 1])``.
+        lost: spans that no target could carry, since they overlap a longer one or cover no word.
+        widened: spans that begin or end inside a word and were trained as whole words.
+    """
+
+    ids: Rows
+    targets: Rows
+    bounds: npt.NDArray[np.int64]
+    lost: int = 0
+    widened: int = 0
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __getitem__(self, index: int) -> tuple[Rows, Rows]:
+        row = slice(self.bounds[index], self.bounds[index + 1])
+        return self.ids[row], self.targets[row]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Pieces of each row."""
+        return np.diff(self.bounds)
+
+
+def make_features(
+    documents: Iterable[Document],
+    encoder: WordEncoder,
+    settings: TaggerSettings,
+    subword_labels: Literal["first", "all"],
+) -> Features:
+    """Encode gold documents; a long one becomes several rows, with nothing cut off.
+
+    Args:
+        documents: with gold spans; every label must be in ``settings.labels``.
+        encoder: of the base.
+        settings: window sizes and labels.
+        subword_labels: label the first piece of each word, or all of them.
+    """
+    numbers = {tag: number for number, tag in enumerate(settings.tags.tags)}
+    ids: list[int] = []
+    targets: list[int] = []
+    bounds = [0]
+    lost = widened = 0
+    for document in documents:
+        view = spans_to_words(document)
+        lost += len(view.overlapping) + len(view.empty)
+        widened += len(view.widened)
+        tags = [numbers[tag] for tag in write_tags(view.spans, len(document.words()))]
+        for encoded in encode_windows(document, encoder, settings, overlap=0):
+            row = [IGNORED] * len(encoded.ids)
+            window = encoded.window
+            for tag, (first, last) in zip(tags[window.first : window.last], pairwise(encoded.words), strict=True):
+                for position in range(first, last if subword_labels == "all" else min(first + 1, last)):
+                    # Only the first piece begins an entity; the others are inside it (I- follows B- in number).
+                    row[position] = tag + 1 if position > first and tag % 2 == 1 else tag
+            ids.extend(encoded.ids)
+            targets.extend(row)
+            bounds.append(len(ids))
+    return Features(np.array(ids, np.int32), np.array(targets, np.int32), np.array(bounds), lost, widened)
+
+
+class EpochBatches:
+    """Batch sampler: shuffled, of like lengths, within a budget of padded pieces, the same for each rank and epoch.
+
+    Args:
+        lengths: pieces of each row.
+        groups: rows of each corpus.
+        shares: rows to draw from each corpus an epoch; more than it has repeats it.
+        budget: padded pieces of a batch.
+        seed: of the shuffling.
+        rank: this process among ``world``.
+        world: number of processes; each gets every ``world``-th batch.
+    """
+
+    def __init__(
+        self,
+        lengths: npt.NDArray[np.int64],
+        groups: Sequence[npt.NDArray[np.int64]],
+        shares: Sequence[int],
+        *,
+        budget: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self._lengths = lengths
+        self._groups = groups
+        self._shares = shares
+        self._budget = budget
+        self._seed = seed
+        self._rank, self._world = rank, world
+        self._epoch = 0
+        # The number of steps must not change between epochs, so the first one's is kept; see _settle.
+        first = len(self._plan(0))
+        self._count = max(world, first - first % world)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the shuffling."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count // self._world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches = _settle(self._plan(self._epoch), self._count)
+        yield from batches[self._rank :: self._world]
+
+    def _plan(self, epoch: int) -> list[list[int]]:
+        generator = np.random.default_rng((self._seed, epoch))
+        rows = np.concatenate(
+            [_draw(group, share, generator) for group, share in zip(self._groups, self._shares, strict=True)]
+        )
+        # Noise on the length lets neighbours change from epoch to epoch while padding stays small.
+        noisy = self._lengths[rows] * generator.uniform(0.9, 1.1, len(rows))
+        order = rows[np.argsort(-noisy, kind="stable")]
+        batches = budget_batches(self._lengths.tolist(), self._budget, order.tolist())
+        return [batches[index] for index in generator.permutation(len(batches))]
+
+
+def epoch_shares(sizes: Sequence[int], weights: Sequence[float], temperature: float) -> list[int]:
+    """Rows to draw from each corpus an epoch, as many in all as there are.
+
+    Shares go as ``weight × size^(1/temperature)`` (https://arxiv.org/abs/1907.05019); at temperature 1 and equal weights
+    each row is drawn once.
+
+    Example:
+        >>> epoch_shares([900, 100], [1, 1], temperature=2)
+        [750, 250]
+    """
+    raw = np.array([weight * size ** (1 / temperature) for size, weight in zip(sizes, weights, strict=True)])
+    exact = raw / raw.sum() * sum(sizes)
+    shares = np.floor(exact).astype(int)
+    for index in np.argsort(shares - exact, kind="stable")[: sum(sizes) - shares.sum()]:
+        shares[index] += 1
+    return [int(share) for share in shares]
+
+
+def _draw(group: npt.NDArray[np.int64], share: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """``share`` rows: the whole group as often as it fits, and a sample of it."""
+    whole, rest = divmod(share, len(group))
+    return np.concatenate([np.tile(group, whole), generator.choice(group, rest, replace=False)])
+
+
+def _settle(batches: list[list[int]], count: int) -> list[list[int]]:
+    """Make the number of batches ``count``: split the fullest where they are too few, merge the emptiest where too many."""
+    batches = list(batches)
+    while len(batches) < count:
+        fullest = max(range(len(batches)), key=lambda index: len(batches[index]))
+        rows = batches[fullest]
+        if len(rows) < 2:
+            batches.append(rows)
+            continue
+        batches[fullest], rest = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        batches.append(rest)
+    while len(batches) > count:
+        last, emptiest = sorted(sorted(range(len(batches)), key=lambda index: len(batches[index]))[:2], reverse=True)
+        batches[emptiest] = batches[emptiest] + batches.pop(last)
+    return batches

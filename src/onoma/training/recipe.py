@@ -1,0 +1,256 @@
+"""The recipe: one YAML file that says data → stages → evaluation, checked before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from onoma.errors import RecipeError, nearest
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusSource(_Section):
+    """Where one corpus lies, where that differs from the recipe's template."""
+
+    source: str | None = Field(None, description="path, hub:REPO[:CONFIG] or examples:NAME; default: `data.source`")
+    format: str | None = Field(None, description="format name, where the file name does not tell")
+    language: str | None = Field(None, description="BCP 47 code; default: the corpus's name")
+    options: dict[str, Any] = Field(default_factory=dict, description="reader options of the format")
+
+
+class Data(_Section):
+    """Corpora by name."""
+
+    source: str | None = Field(None, description="template of all corpora; `{corpus}` stands for the name")
+    corpora: dict[str, CorpusSource] = Field(min_length=1, description="corpora by name; `{}` for the template's")
+    on_error: Literal["stop", "skip"] = Field("stop", description="what to do at a row that cannot be read")
+
+    @model_validator(mode="after")
+    def _all_have_a_source(self) -> Data:
+        for name, corpus in self.corpora.items():
+            if corpus.source is None and self.source is None:
+                raise ValueError(f"the corpus {name!r} has no source, and there is no data.source for all")
+        return self
+
+    def address(self, name: str) -> str:
+        """Where a corpus lies."""
+        own = self.corpora[name].source
+        return own if own is not None else str(self.source).replace("{corpus}", name)
+
+
+class Adapter(_Section):
+    """What is trained on top of the base."""
+
+    method: Literal["lora", "dora", "rslora", "full"] = Field("lora", description="`full` trains the whole model")
+    rank: int = Field(16, ge=1, le=1024, description="rank of the update")
+    alpha: int = Field(32, ge=1, description="scale of the update")
+    dropout: float = Field(0.05, ge=0, lt=1, description="dropout on the adapter's input")
+    targets: tuple[str, ...] = Field(("all-linear",), description="`all-linear`, or names of layers")
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Training(_Section):
+    """How a stage is trained; a stage may change any of it."""
+
+    epochs: float = Field(3, gt=0, description="passes over the data")
+    max_steps: int | None = Field(None, ge=1, description="stop after this many steps, whatever `epochs` says")
+    learning_rate: float = Field(1e-3, gt=0, description="of the adapter, or of the base in full fine-tuning")
+    head_learning_rate: float | None = Field(None, gt=0, description="of the head; default: `learning_rate`")
+    batch_pieces: int = Field(512, ge=8, description="padded pieces of a batch")
+    accumulate: int = Field(1, ge=1, description="batches a step")
+    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="of the learning rate")
+    warmup: float = Field(0.06, ge=0, lt=1, description="share of steps in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to it")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target given to all tags alike")
+    class_weights: dict[str, float] = Field(default_factory=dict, description="weight in the loss by label, and of `O`")
+    subword_labels: Literal["first", "all"] = Field("first", description="pieces of a word that carry its label")
+    freeze_embeddings: bool = Field(False, description="in full fine-tuning, leave the word embeddings as they are")
+    gradient_checkpointing: bool = Field(False, description="less memory for more time")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="`auto` measures what is faster")
+    patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a better F1")
+    select: Literal["best", "last"] = Field("best", description="weights to keep, by strict F1 on validation")
+
+
+class Mix(_Section):
+    """One corpus in a stage's training data."""
+
+    corpus: str = Field(description="name in `data.corpora`")
+    split: str = Field("train", description="its split")
+    weight: float = Field(1.0, gt=0, description="multiplies its share")
+    limit: int | None = Field(None, ge=1, description="only this many sentences, drawn by seed")
+
+
+class Stage(_Section):
+    """One training from a clean base, with fresh or carried weights."""
+
+    name: str = Field(pattern=_NAME, description="name of the stage and of its folder")
+    train: tuple[Mix, ...] = Field(min_length=1, description="corpora, or just their names")
+    validation: tuple[str, ...] = Field((), description="corpora whose validation split selects the weights")
+    start: str | None = Field(None, description="stage, or run folder, whose adapter and head are carried on")
+    temperature: float = Field(1.0, gt=0, description="shares of corpora go as size^(1/temperature)")
+    deduplicate: bool = Field(False, description="keep one of each sentence, and drop what is in validation or tests")
+    training: dict[str, Any] = Field(default_factory=dict, description="changes to the recipe's `training`")
+
+    @field_validator("train", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        items = [value] if isinstance(value, str | Mapping) else value
+        return [{"corpus": item} if isinstance(item, str) else item for item in items] if isinstance(items, list) else items
+
+
+class Recipe(_Section):
+    """Data, stages and evaluation of a run."""
+
+    name: str = Field(pattern=_NAME, description="name of the run and of its folder")
+    base: str = Field(description="hub id, folder or bundled:NAME")
+    seed: int = Field(13, ge=0, description="of everything that is drawn")
+    labels: tuple[str, ...] | None = Field(None, description="entity types; default: those of the training data")
+    data: Data
+    adapter: Adapter = Field(default_factory=Adapter)
+    training: Training = Field(default_factory=Training)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    evaluate: tuple[str, ...] = Field((), description="corpora whose test split is scored after each stage")
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Recipe:
+        corpora = self.data.corpora
+        known: list[str] = []
+        for stage in self.stages:
+            if stage.name in known:
+                raise ValueError(f"two stages are named {stage.name!r}")
+            for name in (*(mix.corpus for mix in stage.train), *stage.validation):
+                if name not in corpora:
+                    raise ValueError(f"stage {stage.name!r} names the corpus {name!r}. {nearest(name, corpora)}")
+            if stage.start is not None and stage.start not in known and "/" not in stage.start:
+                raise ValueError(
+                    f"stage {stage.name!r} starts from {stage.start!r}, which is no earlier stage and no run folder. "
+                    + nearest(stage.start, known)
+                )
+            known.append(stage.name)
+            self.training_of(stage)
+        for name in self.evaluate:
+            if name not in corpora:
+                raise ValueError(f"evaluate names the corpus {name!r}. {nearest(name, corpora)}")
+        return self
+
+    def training_of(self, stage: Stage) -> Training:
+        """A stage's training settings: the recipe's, with the stage's changes."""
+        for key in stage.training:
+            if key not in Training.model_fields:
+                raise ValueError(f"stage {stage.name!r}: unknown key {key!r}. {nearest(key, Training.model_fields)}")
+        return Training(**{**self.training.model_dump(), **stage.training})
+
+    def to_yaml(self) -> str:
+        """The recipe in full, every default spelled out."""
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        return text
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply ``key.path=value`` overrides; values are YAML.
+
+    Relative paths in a recipe are relative to the working directory, as on the command line.
+
+    Raises:
+        RecipeError: if the file is missing, is not YAML, or a key or value is not valid; says the nearest known key.
+
+    Example:
+        >>> load_recipe(Path("recipes/assamese.yaml"), ["base=bundled:multilingual-e5-small"])  # doctest: +SKIP
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise RecipeError("no such recipe", where=str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"not YAML ({' '.join(str(error).split())})", where=str(path)) from error
+    if not isinstance(content, dict):
+        raise RecipeError("a recipe is a table of keys", where=str(path))
+    for override in overrides:
+        _override(content, override)
+    return parse_recipe(content, where=str(path))
+
+
+def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """Check a recipe that is in memory.
+
+    Raises:
+        RecipeError: if a key or value is not valid.
+    """
+    try:
+        return Recipe.model_validate(dict(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            key = str(first["loc"][-1])
+            known = _keys_at(first["loc"][:-1])
+            raise RecipeError(f"unknown key {place!r}", where=where, mend=nearest(key, known)) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise RecipeError(f"{place}: {message}" if place else message, where=where) from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"not an override: {override!r}", mend="Write --set key.path=value.")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"the value of --set {key} is not YAML: {value!r}") from error
+    *path, last = key.split(".")
+    place: Any = content
+    for part in path:
+        if isinstance(place, list):
+            place = _item(place, part, key)
+        else:
+            if place.get(part) is None:
+                place[part] = {}
+            place = place[part]
+        if not isinstance(place, dict | list):
+            raise RecipeError(f"--set {key}: {part!r} has no keys below it")
+    if isinstance(place, list):
+        place[place.index(_item(place, last, key))] = parsed
+    else:
+        place[last] = parsed
+
+
+def _item(items: list[Any], part: str, key: str) -> Any:
+    """An item of a list by its number or, for stages, by its name."""
+    for item in items:
+        if isinstance(item, dict) and item.get("name") == part:
+            return item
+    if part.isdigit() and int(part) < len(items):
+        return items[int(part)]
+    names = [str(item["name"]) for item in items if isinstance(item, dict) and "name" in item]
+    raise RecipeError(f"--set {key}: no item {part!r}", mend=nearest(part, names))
+
+
+def _keys_at(path: Sequence[int | str]) -> list[str]:
+    """Keys that the model allows at a place."""
+    model: type[BaseModel] = Recipe
+    for part in path:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        for candidate in _models_in(model.model_fields[part].annotation):
+            model = candidate
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) is None:
+        return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]

@@ -1,0 +1,314 @@
+"""Trains a tagger through transformers' ``Trainer``: token-budget batches, selection by strict entity F1, resume."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch.utils.data import DataLoader, Dataset
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from onoma.alignment import WordEncoder
+from onoma.document import Document
+from onoma.evaluation.evaluate import evaluate
+from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
+from onoma.models.torch_logits import TorchLogits
+from onoma.training.callbacks import LogFile, ProgressBar
+from onoma.training.features import IGNORED, EpochBatches, Features
+from onoma.training.precision import Precision, choose_precision
+from onoma.training.recipe import Training
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training went.
+
+    Args:
+        steps: optimiser steps taken.
+        best_step: step of the weights that were kept.
+        validation_f1: strict F1 of these on validation, or None without validation.
+        seconds: wall time, over all resumed parts.
+        precision: number format used.
+        trainable: number of trained parameters.
+        silent: True if the kept weights found no entity at all on validation.
+    """
+
+    steps: int
+    best_step: int
+    validation_f1: float | None
+    seconds: float
+    precision: Precision
+    trainable: int
+    silent: bool
+
+
+def train_tagger(
+    model: Any,
+    features: Features,
+    groups: Sequence[Sequence[int]],
+    shares: Sequence[int],
+    validation: Sequence[Document],
+    encoder: WordEncoder,
+    settings: TaggerSettings,
+    training: Training,
+    *,
+    seed: int,
+    folder: Path,
+    title: str,
+    console: Console,
+) -> Outcome:
+    """Train a classifier in place; with checkpoints in ``folder`` it goes on from the last.
+
+    Args:
+        model: from :func:`onoma.models.adapters.attach`.
+        features: training rows.
+        groups: rows of each corpus.
+        shares: rows of each corpus an epoch.
+        validation: gold documents that select the weights; none keeps the last.
+        encoder: of the base.
+        settings: label set and windows.
+        training: the stage's settings.
+        seed: of the shuffling and dropout.
+        folder: for checkpoints and ``training_log.jsonl``.
+        title: shown on the bar.
+        console: where progress goes.
+    """
+    start = time.monotonic()
+    if training.freeze_embeddings:
+        model.get_input_embeddings().requires_grad_(False)
+    sample = _collate([features[index] for index in _usual_rows(features, training.batch_pieces)], encoder.pad)
+    if torch.cuda.is_available():
+        model.cuda()
+    precision = choose_precision(training.precision, model, sample)
+    selecting = bool(validation) and training.select == "best"
+    strategy = "epoch"
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=training.epochs,
+        max_steps=training.max_steps or -1,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule if training.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=training.warmup,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        gradient_accumulation_steps=training.accumulate,
+        gradient_checkpointing=training.gradient_checkpointing,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        tf32=True if torch.cuda.is_available() else None,
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy=strategy if validation else "no",
+        save_strategy=strategy,
+        save_total_limit=2 if selecting else 1,
+        load_best_model_at_end=selecting,
+        metric_for_best_model="f1" if selecting else None,
+        greater_is_better=True if selecting else None,
+        logging_steps=10,
+        disable_tqdm=True,
+        report_to=[],
+        remove_unused_columns=False,
+        seed=seed,
+        data_seed=seed,
+    )
+    bar = ProgressBar(title, console)
+    trainer = _TaggerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=_Rows(features),
+        data_collator=lambda rows: _collate(rows, encoder.pad),
+        compute_loss_func=_Loss(training, settings),
+        callbacks=[bar, LogFile(folder / "training_log.jsonl")],
+        features=features,
+        groups=groups,
+        shares=shares,
+        validation=validation,
+        encoder=encoder,
+        settings=settings,
+        training=training,
+    )
+    # The Trainer's own callback prints every log as a dict.
+    trainer.pop_callback(_printer())
+    if training.patience and selecting:
+        trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
+    before = _seconds_before(folder)
+    try:
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
+    finally:
+        bar.close()
+    state = trainer.state
+    best = state.best_global_step if selecting and state.best_global_step else state.global_step
+    f1 = next((entry for entry in reversed(state.log_history) if entry.get("step") == best and "eval_f1" in entry), {})
+    return Outcome(
+        steps=state.global_step,
+        best_step=best,
+        validation_f1=f1.get("eval_f1"),
+        seconds=before + time.monotonic() - start,
+        precision=precision,
+        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        silent=f1.get("eval_predicted") == 0,
+    )
+
+
+class _Rows(Dataset[Any]):
+    """Features as a torch dataset."""
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._features[index]
+
+
+class _Loader(DataLoader[Any]):
+    """Tells its batch sampler the epoch, which torch's own does not."""
+
+    def set_epoch(self, epoch: int) -> None:
+        self.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
+
+
+class _TaggerTrainer(Trainer):
+    """The stock loop with our batches, our optimiser groups and our measure of progress."""
+
+    def __init__(
+        self,
+        *,
+        features: Features,
+        groups: Sequence[Sequence[int]],
+        shares: Sequence[int],
+        validation: Sequence[Document],
+        encoder: WordEncoder,
+        settings: TaggerSettings,
+        training: Training,
+        **trainer: Any,
+    ) -> None:
+        # The Trainer wants to see an evaluation set; ours is scored as documents, in `evaluate` below.
+        super().__init__(eval_dataset=trainer["train_dataset"] if validation else None, **trainer)
+        self._features = features
+        self._groups = groups
+        self._shares = shares
+        self._validation = validation
+        self._encoder = encoder
+        self._settings = settings
+        self._training = training
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        import numpy as np
+
+        sampler = EpochBatches(
+            self._features.lengths,
+            [np.asarray(group) for group in self._groups],
+            self._shares,
+            budget=self._training.batch_pieces,
+            seed=self.args.seed,
+            rank=self.args.process_index,
+            world=self.args.world_size,
+        )
+        return _Loader(self.train_dataset, batch_sampler=sampler, collate_fn=self.data_collator)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            module = self.model if model is None else model
+            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+            for name, parameter in module.named_parameters():
+                if parameter.requires_grad:
+                    head = "classifier" in name or "score" in name
+                    groups.setdefault((head, parameter.ndim > 1), []).append(parameter)
+            base_rate = self._training.learning_rate
+            self.optimizer = torch.optim.AdamW(
+                [
+                    {
+                        "params": parameters,
+                        "lr": (self._training.head_learning_rate or base_rate) if head else base_rate,
+                        # Biases and layer norms are not decayed, as usual.
+                        "weight_decay": self._training.weight_decay if matrix else 0.0,
+                    }
+                    for (head, matrix), parameters in groups.items()
+                ],
+                lr=base_rate,
+            )
+        return self.optimizer
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        self.model.eval()
+        cast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.args.mixed_precision or "")
+        extractor = TaggerExtractor(TorchLogits(self.model, cast), self._encoder, self._settings)
+        found = evaluate(extractor, self._validation).all
+        metrics = {
+            "eval_f1": found.f1,
+            "eval_precision": found.micro.precision,
+            "eval_recall": found.micro.recall,
+            "eval_predicted": found.micro.predicted,
+        }
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class _Loss:
+    """Cross-entropy over labelled pieces, with label smoothing and class weights."""
+
+    def __init__(self, training: Training, settings: TaggerSettings) -> None:
+        weights = training.class_weights
+        tags = settings.tags.tags
+        self._weights = torch.tensor([weights.get(tag.partition("-")[2] or tag, 1.0) for tag in tags]) if weights else None
+        self._smoothing = training.label_smoothing
+
+    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+        logits = outputs["logits"].float()
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1),
+            labels.flatten(),
+            weight=self._weights.to(logits.device) if self._weights is not None else None,
+            ignore_index=IGNORED,
+            label_smoothing=self._smoothing,
+            reduction="sum",
+        )
+        count = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
+        return loss / count
+
+
+def _collate(rows: Sequence[tuple[Any, Any]], padding: int) -> dict[str, torch.Tensor]:
+    ids, mask = pad([row for row, _ in rows], padding)
+    targets, _ = pad([target for _, target in rows], IGNORED)
+    return {
+        "input_ids": torch.from_numpy(ids),
+        "attention_mask": torch.from_numpy(mask),
+        "labels": torch.from_numpy(targets),
+    }
+
+
+def _usual_rows(features: Features, budget: int) -> list[int]:
+    """Rows of about the middle length that fill a batch, to measure with."""
+    order = sorted(range(len(features)), key=lambda index: features.lengths[index])
+    middle = len(order) // 2
+    count = max(1, budget // max(1, int(features.lengths[order[middle]])))
+    return order[max(0, middle - count // 2) :][:count]
+
+
+def _seconds_before(folder: Path) -> float:
+    """Wall time of the parts of a resumed training, up to its last checkpoint."""
+    last = get_last_checkpoint(str(folder))
+    if last is None:
+        return 0.0
+    with contextlib.suppress(OSError):
+        born = min(path.stat().st_mtime for path in folder.iterdir())
+        return max(0.0, (Path(last) / "trainer_state.json").stat().st_mtime - born)
+    return 0.0
+
+
+def _printer() -> type:
+    from transformers.trainer_callback import PrinterCallback
+
+    return PrinterCallback
+
+

@@ -1,0 +1,87 @@
+"""Words and sentences of raw text, right for scripts with combining marks.
+
+The standard library's ``\\w`` leaves out vowel signs and viramas, so it breaks অসমীয়া into pieces;
+here a letter keeps its marks and joiners. Scripts written without spaces are cut at each grapheme
+(as WikiANN's and BERT's word splits do for Chinese), since no boundary is visible in them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import regex
+
+_LETTER = r"[[\p{L}\p{M}\p{N}_\u200c\u200d\u00ad]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
+_INVISIBLE = r"[[\s\p{Z}\p{Cc}\p{Cf}]--[\u200c\u200d\u00ad]]"
+_WORD = regex.compile(
+    rf"""
+      {_LETTER}+ (?: (?: [.@&·] | ['’] (?! s(?!{_LETTER}) ) ) {_LETTER}+ )*  # don't, node.js, 3.5, AT&T, মোৰ
+      (?: \+\+ (?!\+) | \# (?![\w\#]) )?                                     # C++, C#
+    | (?<={_LETTER}) ['’]s (?!{_LETTER})                                     # Guwahati's: a word, then 's
+    | (?! {_INVISIBLE} ) \X                                                  # a sign, an emoji, a Han character
+    """,
+    regex.VERBOSE | regex.VERSION1,
+)
+_WORD_CHARACTER = regex.compile(rf"{_LETTER}", regex.VERSION1)
+_PARAGRAPH = regex.compile(r"[^\n\r\u2028\u2029]+")
+
+
+def word_offsets(text: str) -> list[tuple[int, int]]:
+    """Offsets of the words and signs of a text; white space and invisible controls belong to none.
+
+    Shapes: list of ``(start, end)`` in code points, sorted, disjoint.
+
+    Example:
+        >>> [("C#, don't!")[s:e] for s, e in word_offsets("C#, don't!")]
+        ['C#', ',', "don't", '!']
+    """
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def is_word_character(character: str) -> bool:
+    """True for letters, marks, digits, joiners and the underscore of any script written with spaces."""
+    return _WORD_CHARACTER.fullmatch(character) is not None
+
+
+def on_word_boundaries(text: str, start: int, end: int) -> bool:
+    """True if ``text[start:end]`` neither begins nor ends inside a run of word characters.
+
+    Example:
+        >>> on_word_boundaries("অসমৰ", 0, 3)
+        False
+    """
+
+    def joined(left: int) -> bool:
+        return (
+            0 < left < len(text) and is_word_character(text[left - 1]) and is_word_character(text[left])
+        )
+
+    return not joined(start) and not joined(end)
+
+
+def sentence_starts(text: str, words: list[tuple[int, int]] | tuple[tuple[int, int], ...], language: str) -> list[int]:
+    """Indices of the words that begin a sentence; the first word always does.
+
+    Line ends always separate. Inside a line, boundaries come from ``sentencex``
+    (https://github.com/wikimedia/sentencex), with the Assamese danda ৷ (U+09F7) read as ।.
+
+    Args:
+        text: the text.
+        words: word offsets in it.
+        language: BCP 47 code; unknown ones fall back to English rules.
+    """
+    if not words:
+        return []
+    import sentencex
+
+    starts = [start for start, _ in words]
+    found = {0}
+    # A lone surrogate cannot cross into sentencex; the stand-ins keep every offset in place.
+    readable = text.replace("\u09f7", "\u0964").encode("utf-8", "replace").decode("utf-8")
+    for paragraph in _PARAGRAPH.finditer(readable):
+        begin = paragraph.start()
+        for boundary in sentencex.get_sentence_boundaries(language or "en", paragraph.group()):
+            index = bisect_left(starts, begin + boundary["start_index"])
+            if index < len(words):
+                found.add(index)
+    return sorted(found)
