@@ -34,6 +34,7 @@ class WordEncoder:
     Attributes:
         prefix, suffix: ids that open and close every input, such as ``<s>`` and ``</s>``.
         pad: id that fills up a batch.
+        unknown: id that stands for what the vocabulary lacks, or None.
 
     Example:
         >>> encoder = WordEncoder.from_folder(Path("base"))  # doctest: +SKIP
@@ -52,7 +53,8 @@ class WordEncoder:
         self._tokenizer = tokenizer
         self._cache: dict[str, tuple[int, ...]] = {}
         self.prefix, self.suffix = _special_ids(tokenizer)
-        self.pad = _pad_id(tokenizer)
+        self.pad = _first_id(tokenizer, "<pad>", "[PAD]", "<|endoftext|>", "</s>") or 0
+        self.unknown = _first_id(tokenizer, "<unk>", "[UNK]")
 
     @classmethod
     def from_folder(cls, folder: Path) -> WordEncoder:
@@ -112,9 +114,6 @@ def _special_ids(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]
     raise ModelError("the tokenizer's special tokens do not surround the text", mend="Use another base.")
 
 
-def _pad_id(tokenizer: Tokenizer) -> int:
-    for name in ("<pad>", "[PAD]", "<|endoftext|>", "</s>"):
-        found = tokenizer.token_to_id(name)
-        if found is not None:
-            return int(found)
-    return 0
+def _first_id(tokenizer: Tokenizer, *names: str) -> int | None:
+    found = (tokenizer.token_to_id(name) for name in names)
+    return next((int(number) for number in found if number is not None), None)

@@ -116,10 +116,8 @@ class Document:
         result: dict[str, Any] = {"text": self.text, "spans": spans}
         if self.tokens is not None:
             result["tokens"] = [list(token) for token in self.tokens]
-        for name, value in (("id", self.id), ("language", self.language), ("meta", dict(self.meta))):
-            if value:
-                result[name] = value
-        return result
+        rest = {"id": self.id, "language": self.language, "meta": dict(self.meta)}
+        return result | {name: value for name, value in rest.items() if value}
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Document:

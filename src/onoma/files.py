@@ -36,9 +36,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield beside
         # mkstemp makes private files; a corpus or a run is as readable as its folder's owner says.
-        os.chmod(beside, 0o666 & ~_umask())
+        beside.chmod(0o666 & ~_umask())
         _fsync(beside)
-        os.replace(beside, path)
+        beside.replace(path)
         _fsync(path.parent)
     finally:
         beside.unlink(missing_ok=True)
@@ -74,11 +74,11 @@ def move_folder(source: Path, target: Path) -> None:
             _fsync(file)
     if target.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-        os.replace(target, old)
-        os.replace(source, target)
+        target.replace(old)
+        source.replace(target)
         shutil.rmtree(old)
     else:
-        os.replace(source, target)
+        source.replace(target)
     _fsync(target.parent)
 
 

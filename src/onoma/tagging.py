@@ -154,9 +154,9 @@ def write_tags(spans: Iterable[WordSpan], length: int, scheme: Scheme = "IOB2") 
         for index in inside:
             tags[index] = f"I-{span.label}"
         last = span.last - 1
-        if scheme in ("IOB2", "BIOES", "BILOU"):
-            tags[span.first] = f"B-{span.label}"
-        elif scheme == "IOB1" and previous.last == span.first and previous.label == span.label:
+        if scheme in ("IOB2", "BIOES", "BILOU") or (
+            scheme == "IOB1" and previous.last == span.first and previous.label == span.label
+        ):
             tags[span.first] = f"B-{span.label}"
         if scheme in ("BIOES", "BILOU"):
             end, single = ("E", "S") if scheme == "BIOES" else ("L", "U")

@@ -1,6 +1,6 @@
-"""Words and sentences of raw text, right for scripts with combining marks.
+r"""Words and sentences of raw text, right for scripts with combining marks.
 
-The standard library's ``\\w`` leaves out vowel signs and viramas, so it breaks অসমীয়া into pieces;
+The standard library's ``\w`` leaves out vowel signs and viramas, so it breaks অসমীয়া into pieces;
 here a letter keeps its marks and joiners. Scripts written without spaces are cut at each grapheme
 (as WikiANN's and BERT's word splits do for Chinese), since no boundary is visible in them.
 """
@@ -8,10 +8,13 @@ here a letter keeps its marks and joiners. Scripts written without spaces are cu
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import regex
 
-_LETTER = r"[[\p{L}\p{M}\p{N}_\u200c\u200d\u00ad]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
+_LETTER = (
+    r"[[\p{L}\p{M}\p{N}_\u200c\u200d\u00ad]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
+)
 _INVISIBLE = r"[[\s\p{Z}\p{Cc}\p{Cf}]--[\u200c\u200d\u00ad]]"
 _WORD = regex.compile(
     rf"""
@@ -23,7 +26,7 @@ _WORD = regex.compile(
     regex.VERBOSE | regex.VERSION1,
 )
 _WORD_CHARACTER = regex.compile(rf"{_LETTER}", regex.VERSION1)
-_PARAGRAPH = regex.compile(r"[^\n\r\u2028\u2029]+")
+_LINE = regex.compile(r"[^\n\r\u2028\u2029]+")
 
 
 def word_offsets(text: str) -> list[tuple[int, int]]:
@@ -52,36 +55,38 @@ def on_word_boundaries(text: str, start: int, end: int) -> bool:
     """
 
     def joined(left: int) -> bool:
-        return (
-            0 < left < len(text) and is_word_character(text[left - 1]) and is_word_character(text[left])
-        )
+        return 0 < left < len(text) and is_word_character(text[left - 1]) and is_word_character(text[left])
 
     return not joined(start) and not joined(end)
 
 
-def sentence_starts(text: str, words: list[tuple[int, int]] | tuple[tuple[int, int], ...], language: str) -> list[int]:
-    """Indices of the words that begin a sentence; the first word always does.
+def line_and_sentence_starts(
+    text: str, words: Sequence[tuple[int, int]], language: str = ""
+) -> tuple[list[int], list[int]]:
+    """Indices of the words that begin a line, and of those that begin a sentence; every line begins a sentence.
 
-    Line ends always separate. Inside a line, boundaries come from ``sentencex``
-    (https://github.com/wikimedia/sentencex), with the Assamese danda ৷ (U+09F7) read as ।.
+    Inside a line, boundaries come from ``sentencex`` (https://github.com/wikimedia/sentencex), with the Assamese danda
+    ৷ (U+09F7) read as ।.
 
     Args:
         text: the text.
         words: word offsets in it.
         language: BCP 47 code; unknown ones fall back to English rules.
+
+    Example:
+        >>> line_and_sentence_starts("Go. Stop.\nEnd", word_offsets("Go. Stop.\nEnd"))
+        ([0, 4], [0, 2, 4])
     """
-    if not words:
-        return []
     import sentencex
 
     starts = [start for start, _ in words]
-    found = {0}
+    lines: set[int] = set()
+    sentences: set[int] = set()
     # A lone surrogate cannot cross into sentencex; the stand-ins keep every offset in place.
     readable = text.replace("\u09f7", "\u0964").encode("utf-8", "replace").decode("utf-8")
-    for paragraph in _PARAGRAPH.finditer(readable):
-        begin = paragraph.start()
-        for boundary in sentencex.get_sentence_boundaries(language or "en", paragraph.group()):
-            index = bisect_left(starts, begin + boundary["start_index"])
-            if index < len(words):
-                found.add(index)
-    return sorted(found)
+    for line in _LINE.finditer(readable):
+        lines.add(bisect_left(starts, line.start()))
+        for boundary in sentencex.get_sentence_boundaries(language or "en", line.group()):
+            sentences.add(bisect_left(starts, line.start() + boundary["start_index"]))
+    beyond = {len(words)}
+    return sorted(lines - beyond), sorted((lines | sentences) - beyond)

@@ -164,10 +164,12 @@ def _spool(documents: Iterable[Document]) -> datasets.Dataset:
     import datasets
     import pyarrow as pa
 
-    with tempfile.NamedTemporaryFile(dir=_spool_folder(), suffix=".arrow", delete=False) as handle:
-        with pa.ipc.new_stream(handle, arrow_schema()) as writer:
-            for batch in arrow_batches(documents):
-                writer.write_batch(batch)
+    with (
+        tempfile.NamedTemporaryFile(dir=_spool_folder(), suffix=".arrow", delete=False) as handle,
+        pa.ipc.new_stream(handle, arrow_schema()) as writer,
+    ):
+        for batch in arrow_batches(documents):
+            writer.write_batch(batch)
     return datasets.Dataset.from_file(handle.name)
 
 

@@ -161,9 +161,7 @@ def _split_name(stem: str) -> str:
 def _with_language(documents: Iterable[Document], language: str) -> Iterator[Document]:
     for document in documents:
         if language and not document.language:
-            yield Document(
-                document.text, document.spans, document.tokens, document.id, language, document.meta
-            )
+            yield Document(document.text, document.spans, document.tokens, document.id, language, document.meta)
         else:
             yield document
 

@@ -66,9 +66,9 @@ class Format:
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number and text of each line, without its end; a byte-order mark is dropped.
+    r"""Number and text of each line, without its end; a byte-order mark is dropped.
 
-    Only ``\\n`` and ``\\r\\n`` end a line: the other separators of Unicode belong to the text.
+    Only ``\n`` and ``\r\n`` end a line: the other separators of Unicode belong to the text.
 
     Raises:
         DataError: if the file is missing, empty or not UTF-8.

@@ -111,7 +111,9 @@ def score(gold: Sequence[Document], predicted: Sequence[Document], *, seed: int 
     """
     counts = span_counts(gold, predicted)
     by_label: dict[str, Scores] = {}
-    for label in sorted({label for document in (*gold, *predicted) for label in {span.label for span in document.spans}}):
+    for label in sorted(
+        {label for document in (*gold, *predicted) for label in {span.label for span in document.spans}}
+    ):
         by_label[label] = Scores(*map(int, span_counts(gold, predicted, label).sum(axis=0)))
     boundary, kind = _lenient(gold, predicted, list(by_label))
     return Metrics(
@@ -148,9 +150,7 @@ def span_counts(
     return counts
 
 
-def bootstrap_interval(
-    counts: npt.NDArray[np.int64], *, seed: int, resamples: int = RESAMPLES
-) -> tuple[float, float]:
+def bootstrap_interval(counts: npt.NDArray[np.int64], *, seed: int, resamples: int = RESAMPLES) -> tuple[float, float]:
     """95 % percentile interval of micro F1 under resampling of documents.
 
     Args:

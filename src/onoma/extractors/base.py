@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, overload, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
 
 from onoma.document import Document
 
@@ -14,12 +15,8 @@ BLOCK_CHARACTERS = 200_000
 """Text that is in memory at a time: enough for well-filled batches, little enough for any stream."""
 
 
-@runtime_checkable
-class Extractor(Protocol):
-    """Anything that finds entities.
-
-    Attributes:
-        labels: the entity types that it can give.
+class Extractor(ABC):
+    """Anything that finds entities. A new kind gives its labels and :meth:`extract_block`; the rest comes from here.
 
     Example:
         >>> extractor = onoma.load("runs/assamese")  # doctest: +SKIP
@@ -28,12 +25,17 @@ class Extractor(Protocol):
     """
 
     @property
+    @abstractmethod
     def labels(self) -> tuple[str, ...]:
         """Entity types that it can give."""
-        ...
 
+    @abstractmethod
+    def extract_block(self, documents: Sequence[Document]) -> list[Document]:
+        """Find entities in a block of documents that fits into memory; answers in the same order."""
+
+    # A string is a sequence of strings to mypy, hence the ignored overlaps; the first overload that fits counts.
     @overload
-    def extract(self, texts: Input) -> Document: ...
+    def extract(self, texts: Input) -> Document: ...  # type: ignore[overload-overlap]
     @overload
     def extract(self, texts: Sequence[Input]) -> list[Document]: ...
     @overload
@@ -41,24 +43,16 @@ class Extractor(Protocol):
     def extract(self, texts: Input | Iterable[Input]) -> Document | Iterable[Document]:
         """Find entities: a document for a text, a list for a list, a lazy iterator for any other iterable.
 
-        A document's own spans are replaced; its tokens, where it has them, are the words that get tagged.
+        A document's own spans are replaced; its tokens, where it has them, are the words that get tagged. Texts may be
+        of any length, and a stream of any number of them takes bounded memory.
+
+        Args:
+            texts: a text or document, a list of them, or a stream.
         """
-        ...
-
-
-def extract_any(
-    texts: Input | Iterable[Input], extract_block: Callable[[list[Document]], list[Document]]
-) -> Document | Iterable[Document]:
-    """Give each kind of input the answer that :meth:`Extractor.extract` promises, block by block.
-
-    Args:
-        texts: a text or document, a list of them, or a stream.
-        extract_block: answers a list of documents in order.
-    """
-    if isinstance(texts, str | Document):
-        return extract_block([as_document(texts)])[0]
-    stream = itertools.chain.from_iterable(extract_block(block) for block in _blocks(texts))
-    return list(stream) if isinstance(texts, Sequence) else stream
+        if isinstance(texts, str | Document):
+            return self.extract_block([as_document(texts)])[0]
+        stream = itertools.chain.from_iterable(map(self.extract_block, _blocks(texts)))
+        return list(stream) if isinstance(texts, Sequence) else stream
 
 
 def as_document(text: Input) -> Document:

@@ -38,7 +38,7 @@ class TagSet:
 
     @cached_property
     def forbidden(self) -> npt.NDArray[np.bool_]:
-        """``[previous, next]`` is true where IOB2 does not allow the pair. The first row, O's, holds for the start too."""
+        """``[previous, next]`` is true where IOB2 does not allow the pair; O's row holds for the start too."""
         size = len(self)
         table = np.zeros((size, size), bool)
         for inside in range(2, size, 2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from onoma.alignment import WordEncoder
 from onoma.errors import ModelError
@@ -33,7 +34,9 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     if path.suffix in {".yaml", ".yml"}:
         return RulesExtractor.from_file(path)
     if path.exists() or str(name).startswith((".", "/", "~")) or str(name).count("/") != 1:
-        raise ModelError("no such run", where=str(name), mend="Name a run folder, a rules file or a hub id (owner/name).")
+        raise ModelError(
+            "no such run", where=str(name), mend="Name a run folder, a rules file or a hub id (owner/name)."
+        )
     return _load_tagger(_from_hub(str(name)), base)
 
 
@@ -53,7 +56,8 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
         subwords=card.subwords,
         thresholds=card.thresholds,
     )
-    model = load_merged(folder, card, base, settings.tags.tags).to(default_device())
+    model: Any = load_merged(folder, card, base, settings.tags.tags)
+    model.to(default_device())
     return TaggerExtractor(TorchLogits(model), WordEncoder.from_folder(base.folder), settings)
 
 

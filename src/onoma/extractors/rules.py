@@ -1,10 +1,10 @@
-"""Rules: names from word lists (Aho–Corasick) and regular expressions, from one YAML file.
+r"""Rules: names from word lists (Aho–Corasick) and regular expressions, from one YAML file.
 
     gazetteers:
       LOC: [Guwahati, অসম]
       ORG: {file: companies.txt}        # one name a line, beside the YAML file
     patterns:
-      VERSION: '\\bv?\\d+(?:\\.\\d+)+\\b'
+      VERSION: '\bv?\d+(?:\.\d+)+\b'
     ignore_case: true
 
 Names match on word boundaries that hold for Indic scripts, and whichever way their characters are composed.
@@ -15,7 +15,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import ahocorasick_rs
 import regex
@@ -23,7 +23,7 @@ import yaml
 
 from onoma.document import Document, Span
 from onoma.errors import DataError, nearest
-from onoma.extractors.base import Input, extract_any
+from onoma.extractors.base import Extractor
 from onoma.words import on_word_boundaries
 
 _KEYS = ("gazetteers", "patterns", "ignore_case")
@@ -31,8 +31,8 @@ _PATTERN_SECONDS = 10.0
 _CLUSTER = regex.compile(r"\X")
 
 
-class RulesExtractor:
-    """Finds the names of gazetteers and the matches of patterns. The longest match wins, then the earliest rule.
+class RulesExtractor(Extractor):
+    r"""Finds the names of gazetteers and the matches of patterns. The longest match wins, then the earliest rule.
 
     Args:
         gazetteers: names by label.
@@ -43,7 +43,7 @@ class RulesExtractor:
         DataError: for a pattern that does not compile.
 
     Example:
-        >>> rules = RulesExtractor({"LOC": ["Guwahati"]}, {"VERSION": r"\\d+\\.\\d+"})
+        >>> rules = RulesExtractor({"LOC": ["Guwahati"]}, {"VERSION": r"\d+\.\d+"})
         >>> [span.label for span in rules.extract("Guwahati 2.0").spans]
         ['LOC', 'VERSION']
     """
@@ -108,15 +108,9 @@ class RulesExtractor:
         """Entity types that it can give."""
         return self._labels
 
-    @overload
-    def extract(self, texts: Input) -> Document: ...
-    @overload
-    def extract(self, texts: Sequence[Input]) -> list[Document]: ...
-    @overload
-    def extract(self, texts: Iterable[Input]) -> Iterable[Document]: ...
-    def extract(self, texts: Input | Iterable[Input]) -> Document | Iterable[Document]:
+    def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """See :class:`onoma.extractors.Extractor`. Rules are certain: every score is 1."""
-        return extract_any(texts, lambda block: [self._extract(document) for document in block])
+        return [self._extract(document) for document in documents]
 
     def _extract(self, document: Document) -> Document:
         matches = [*self._name_matches(document.text), *self._pattern_matches(document.text)]
@@ -154,7 +148,7 @@ class RulesExtractor:
 
 
 def _fold(text: str, ignore_case: bool) -> tuple[str, list[int]]:
-    """Canonically composed (and case-folded) text, with the offset in ``text`` of each of its characters, and the end."""
+    """Canonically composed, maybe case-folded text, and where in ``text`` each of its characters and its end stand."""
     if text.isascii():
         return (text.lower() if ignore_case else text), list(range(len(text) + 1))
     parts: list[str] = []

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from onoma.alignment import MAX_PIECES, WordEncoder
 from onoma.document import Document, Span
-from onoma.extractors.base import Input, extract_any
+from onoma.extractors.base import Extractor
 from onoma.extractors.batching import budget_batches
 from onoma.extractors.decoding import Floats, TagSet, legal_paths, spans_of_path
 from onoma.extractors.windows import Window, plan_windows
-from onoma.words import sentence_starts
+from onoma.words import line_and_sentence_starts
 
 Subwords = Literal["first", "mean"]
 Logits = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Floats]
@@ -72,7 +72,7 @@ def encode_windows(
         document: any length.
         encoder: of the base.
         settings: window sizes.
-        overlap: pieces shared by the windows of a cut sentence; a quarter of the window if None.
+        overlap: pieces shared by the windows of a cut sentence; a quarter of the longest input if None.
     """
     offsets = document.words()
     pieces = encoder.encode([document.text[start:end] for start, end in offsets])
@@ -82,9 +82,9 @@ def encode_windows(
     if sum(sizes) <= target:
         windows = [Window(0, len(sizes), 0, len(sizes))] if sizes else []
     else:
-        sentences = sentence_starts(document.text, list(offsets), document.language)
-        shared = min(target // 4 if overlap is None else overlap, max(room - MAX_PIECES, 0))
-        windows = plan_windows(sizes, sentences, target=target, limit=room, overlap=shared)
+        lines, sentences = line_and_sentence_starts(document.text, offsets, document.language)
+        shared = min(room // 4 if overlap is None else overlap, max(room - MAX_PIECES, 0))
+        windows = plan_windows(sizes, lines, sentences, target=target, limit=room, overlap=shared)
     encoded = []
     for window in windows:
         ids = list(encoder.prefix)
@@ -97,7 +97,7 @@ def encode_windows(
     return encoded
 
 
-class TaggerExtractor:
+class TaggerExtractor(Extractor):
     """Finds entities with a token classifier.
 
     Args:
@@ -117,16 +117,6 @@ class TaggerExtractor:
     def labels(self) -> tuple[str, ...]:
         """Entity types that it can give."""
         return self.settings.labels
-
-    @overload
-    def extract(self, texts: Input) -> Document: ...
-    @overload
-    def extract(self, texts: Sequence[Input]) -> list[Document]: ...
-    @overload
-    def extract(self, texts: Iterable[Input]) -> Iterable[Document]: ...
-    def extract(self, texts: Input | Iterable[Input]) -> Document | Iterable[Document]:
-        """See :class:`onoma.extractors.Extractor`."""
-        return extract_any(texts, self._extract_block)
 
     def score_words(self, documents: Sequence[Document]) -> list[Floats]:
         """Log-probabilities of tags for each word of each document, shape ``(words, tags)``."""
@@ -148,7 +138,8 @@ class TaggerExtractor:
                 result[number][window.keep_first : window.keep_last] = scores[keep]
         return result
 
-    def _extract_block(self, documents: list[Document]) -> list[Document]:
+    def extract_block(self, documents: Sequence[Document]) -> list[Document]:
+        """See :class:`onoma.extractors.Extractor`."""
         tags = self.settings.tags
         scores = self.score_words(documents)
         answers = []
@@ -179,9 +170,17 @@ def _word_scores(logits: Floats, positions: Sequence[int], subwords: Subwords) -
     if subwords == "first":
         chosen = logits[np.array(positions[:-1])[sized]].astype(np.float32)
     else:
-        chosen = np.stack(
-            [logits[first:last].mean(axis=0, dtype=np.float32) for first, last in pairwise(positions) if first < last]
-        ) if sized.any() else np.zeros((0, logits.shape[1]), np.float32)
+        chosen = (
+            np.stack(
+                [
+                    logits[first:last].mean(axis=0, dtype=np.float32)
+                    for first, last in pairwise(positions)
+                    if first < last
+                ]
+            )
+            if sized.any()
+            else np.zeros((0, logits.shape[1]), np.float32)
+        )
     chosen = chosen - chosen.max(axis=1, keepdims=True)
     scores[sized] = chosen - np.log(np.exp(chosen).sum(axis=1, keepdims=True))
     return scores

@@ -1,15 +1,15 @@
-"""Long text in windows: every word is read once with context on both sides, nothing is cut off."""
+"""Long text in windows: every word is read once with context around it, nothing is cut off."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Words ``[first, last)`` go through the model together; the tags of ``[keep_first, keep_last)`` are taken from it."""
+    """Words ``[first, last)`` go through the model together; tags of ``[keep_first, keep_last)`` are taken from it."""
 
     first: int
     last: int
@@ -18,39 +18,49 @@ class Window:
 
 
 def plan_windows(
-    sizes: Sequence[int], sentences: Sequence[int], *, target: int, limit: int, overlap: int
+    sizes: Sequence[int],
+    lines: Sequence[int],
+    sentences: Sequence[int],
+    *,
+    target: int,
+    limit: int,
+    overlap: int,
 ) -> list[Window]:
     """Cover a document with windows whose kept parts follow each other without gap.
 
-    Neighbouring sentences share a window while they fit into ``target`` pieces, so no overlap is needed there. A
-    sentence longer than ``limit`` is cut at words into overlapping windows, and each word is kept from the window in
-    which it stands farther from a cut.
+    A line that is no longer than ``target`` is a window by itself: text that comes in lines was meant so, and looks as
+    the rows did that a tagger learned from. In a longer line neighbouring sentences share a window while they fit into
+    ``target``. A sentence longer than ``limit`` is cut at words into overlapping windows, and each word is kept from
+    the window in which it stands farther from a cut.
 
     Args:
         sizes: pieces of each word, each at most ``limit``.
-        sentences: indices of the words that begin a sentence, ascending, the first is 0.
+        lines: indices of the words that begin a line, ascending; the first is 0.
+        sentences: indices of the words that begin a sentence, those of ``lines`` among them.
         target: pieces of a usual window.
         limit: pieces that the model can take.
         overlap: pieces that two windows of one cut sentence share, less than ``limit``.
 
     Example:
-        >>> plan_windows([1, 1, 1], [0, 2], target=2, limit=4, overlap=1)
-        [Window(first=0, last=2, keep_first=0, keep_last=2), Window(first=2, last=3, keep_first=2, keep_last=3)]
+        >>> [(w.first, w.last) for w in plan_windows([1] * 5, [0, 1], [0, 1, 3], target=3, limit=4, overlap=1)]
+        [(0, 1), (1, 3), (3, 5)]
     """
     windows: list[Window] = []
-    begin = size = 0
-    for first, last in pairwise((*sentences, len(sizes))):
-        length = sum(sizes[first:last])
-        if begin < first and size + length > target:
-            windows.append(Window(begin, first, begin, first))
-            begin, size = first, 0
-        if length > limit:
-            windows += _cut(sizes, first, last, limit, overlap)
-            begin, size = last, 0
-        else:
-            size += length
-    if begin < len(sizes):
-        windows.append(Window(begin, len(sizes), begin, len(sizes)))
+    ends = [0, *accumulate(sizes)]
+    starts = iter((*sentences, len(sizes)))
+    sentence = next(starts, len(sizes))
+    for line, line_end in pairwise((*lines, len(sizes))):
+        begin = line
+        while sentence < line_end:
+            first, sentence = sentence, next(starts)
+            if begin < first and ends[sentence] - ends[begin] > target:
+                windows.append(Window(begin, first, begin, first))
+                begin = first
+            if ends[sentence] - ends[begin] > limit:
+                windows += _cut(sizes, begin, sentence, limit, overlap)
+                begin = sentence
+        if begin < line_end:
+            windows.append(Window(begin, line_end, begin, line_end))
     return windows
 
 

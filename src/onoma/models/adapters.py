@@ -107,7 +107,9 @@ def head_name(model: PreTrainedModel) -> str:
     for name in _HEADS:
         if hasattr(model, name):
             return name
-    raise ModelError(f"{type(model).__name__} has no classification head that is known", mend=f"Known: {', '.join(_HEADS)}.")
+    raise ModelError(
+        f"{type(model).__name__} has no classification head that is known", mend=f"Known: {', '.join(_HEADS)}."
+    )
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError as error:
         raise ModelError("no such file", where=str(path)) from error
     except SafetensorError as error:
-        raise ModelError(f"the weights are corrupt ({error})", where=str(path), mend="Copy or train the run again.") from error
+        raise ModelError(
+            f"the weights are corrupt ({error})", where=str(path), mend="Copy or train the run again."
+        ) from error
 
 
 def save_model(model: Any, folder: Path, base: Base) -> None:
@@ -210,7 +214,8 @@ def load_merged(folder: Path, card: RunCard, base: Base, tags: Sequence[str]) ->
     """
     if card.method == "full":
         model = new_classifier(Base(str(folder), folder), tags)
-        return model.eval()
+        model.eval()
+        return model
     check_base(card, base, str(folder))
     model = new_classifier(base, tags)
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
@@ -226,7 +231,8 @@ def load_merged(folder: Path, card: RunCard, base: Base, tags: Sequence[str]) ->
     )
     carry_weights(adapted, folder, tags, tags)
     merged: PreTrainedModel = adapted.merge_and_unload()
-    return merged.eval()
+    merged.eval()
+    return merged
 
 
 def check_base(card: RunCard, base: Base, where: str) -> None:
@@ -244,7 +250,8 @@ def check_base(card: RunCard, base: Base, where: str) -> None:
                 f"the {what} of {base.name!r} are not those that this adapter was trained on "
                 f"({found[:15]}… instead of {expected[:15]}…)",
                 where=where,
-                mend=f"Use the same {card.base!r}" + (f" at revision {card.base_revision}." if card.base_revision else "."),
+                mend=f"Use the same {card.base!r}"
+                + (f" at revision {card.base_revision}." if card.base_revision else "."),
             )
 
 

@@ -44,7 +44,9 @@ class Base:
         """Checksum over ``tokenizer.json``."""
         path = self.folder / "tokenizer.json"
         if not path.exists():
-            raise ModelError("no tokenizer.json", where=str(self.folder), mend="Save the fast tokenizer beside the model.")
+            raise ModelError(
+                "no tokenizer.json", where=str(self.folder), mend="Save the fast tokenizer beside the model."
+            )
         return sha256(path)
 
     @functools.cached_property
@@ -251,7 +253,9 @@ def _weights(folder: Path) -> list[Path]:
     if not (folder / "config.json").exists():
         raise ModelError("no config.json: this is not a model folder", where=str(folder))
     index = folder / "model.safetensors.index.json"
-    names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.exists() else ["model.safetensors"]
+    names = (
+        sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.exists() else ["model.safetensors"]
+    )
     paths = [folder / name for name in names]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
@@ -291,6 +295,8 @@ def list_bases() -> list[Listed]:
         else:
             state, size = "installed, converted on first use", source.stat().st_size
         listed.append(
-            Listed(f"bundled:{bundled.name}", bundled.kind, bundled.languages, bundled.licence, bundled.about, state, size)
+            Listed(
+                f"bundled:{bundled.name}", bundled.kind, bundled.languages, bundled.licence, bundled.about, state, size
+            )
         )
     return listed

@@ -125,9 +125,10 @@ def parse(data: bytes) -> E5File:
         raise ModelError("not an E5S1 weight file")
     cursor = _Cursor(data)
     cursor.take("4sI")
-    *sizes, epsilon, _ = cursor.take("7ifi")
+    hidden, layers, heads, feed_forward, vocabulary, positions, token_types, epsilon, _ = cursor.take("7ifi")
     # Stored as a float32; three digits give back the number that was meant.
-    header = Header(*sizes, epsilon=float(f"{epsilon:.3g}"))
+    epsilon = float(f"{epsilon:.3g}")
+    header = Header(hidden, layers, heads, feed_forward, vocabulary, positions, token_types, epsilon)
     count, _, _, _, unknown, text_size = cursor.take("5iQ")
     offsets = cursor.array("<u4", count + 1)
     scores = cursor.array("<f4", count)

@@ -53,7 +53,9 @@ class RunCard:
         """
         path = folder / CARD_NAME
         if not path.exists():
-            raise ModelError(f"no {CARD_NAME}: this is not a run", where=str(folder), mend="Name a folder that `onoma train` left.")
+            raise ModelError(
+                f"no {CARD_NAME}: this is not a run", where=str(folder), mend="Name a folder that `onoma train` left."
+            )
         try:
             content: dict[str, Any] = dict(read_json(path))
             if content.pop("format") != FORMAT_VERSION or content.pop("kind") != "tagger":

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 _PLAIN_SECONDS = 10.0
@@ -63,7 +71,8 @@ class ProgressBar(TrainerCallback):
             self._printed = now
             left = (state.max_steps - state.global_step) / rate
             self._console.print(
-                f"  {self._title}: step {state.global_step}/{state.max_steps}, {note}, {left:.0f} s left", highlight=False
+                f"  {self._title}: step {state.global_step}/{state.max_steps}, {note}, {left:.0f} s left",
+                highlight=False,
             )
 
     def on_log(
@@ -81,7 +90,8 @@ class ProgressBar(TrainerCallback):
 
     def close(self) -> None:
         """Take the bar away; also after an interrupt."""
-        self._progress.stop()
+        if self._task is not None:
+            self._progress.stop()
 
 
 class LogFile(TrainerCallback):

@@ -47,8 +47,8 @@ def model_card(recipe: Recipe, base: Base, metrics: dict[str, Any]) -> str:
         "",
         "## Scores",
         "",
-        "Strict entity F1 (offsets and label) with bootstrap 95 % interval; *unseen* leaves out test sentences that also "
-        "stand in the training data.",
+        "Strict entity F1 (offsets and label) with bootstrap 95 % interval; *unseen* leaves out test sentences that "
+        "stand in the training data too.",
         "",
         "| after stage | test | sentences | F1 | interval | unseen F1 | seed |",
         "|---|---|---:|---:|---|---:|---:|",

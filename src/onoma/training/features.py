@@ -151,8 +151,8 @@ class EpochBatches:
 def epoch_shares(sizes: Sequence[int], weights: Sequence[float], temperature: float) -> list[int]:
     """Rows to draw from each corpus an epoch, as many in all as there are.
 
-    Shares go as ``weight × size^(1/temperature)`` (https://arxiv.org/abs/1907.05019); at temperature 1 and equal weights
-    each row is drawn once.
+    Shares go as ``weight × size^(1/temperature)`` (https://arxiv.org/abs/1907.05019); at temperature 1 and equal
+    weights each row is drawn once.
 
     Example:
         >>> epoch_shares([900, 100], [1, 1], temperature=2)
@@ -173,7 +173,7 @@ def _draw(group: npt.NDArray[np.int64], share: int, generator: np.random.Generat
 
 
 def _settle(batches: list[list[int]], count: int) -> list[list[int]]:
-    """Make the number of batches ``count``: split the fullest where they are too few, merge the emptiest where too many."""
+    """Make the number of batches ``count``: split the fullest where there are too few, else merge the emptiest."""
     batches = list(batches)
     while len(batches) < count:
         fullest = max(range(len(batches)), key=lambda index: len(batches[index]))

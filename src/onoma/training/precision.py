@@ -14,8 +14,8 @@ _WORTH_IT = 0.95
 def choose_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], model: Any, batch: dict[str, Any]) -> Precision:
     """The precision to train in.
 
-    On a GPU ``auto`` means bf16 where the hardware has it, else fp16. On a CPU it times forward and backward passes of a
-    real batch in fp32 and under bf16 autocast, interleaved, and takes the faster median.
+    On a GPU ``auto`` means bf16 where the hardware has it, else fp16. On a CPU it times forward and backward passes of
+    a real batch in fp32 and under bf16 autocast, interleaved, and takes the faster median.
 
     Args:
         wanted: ``"auto"`` or a choice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -45,6 +46,11 @@ class Data(_Section):
         """Where a corpus lies."""
         own = self.corpora[name].source
         return own if own is not None else str(self.source).replace("{corpus}", name)
+
+    def language(self, name: str) -> str:
+        """Language of a corpus: as stated, or its name where that looks like a code."""
+        stated = self.corpora[name].language
+        return stated if stated is not None else name if re.fullmatch(r"[a-z]{2,3}", name) else ""
 
 
 class Adapter(_Section):
@@ -109,7 +115,11 @@ class Stage(_Section):
     @classmethod
     def _names(cls, value: Any) -> Any:
         items = [value] if isinstance(value, str | Mapping) else value
-        return [{"corpus": item} if isinstance(item, str) else item for item in items] if isinstance(items, list) else items
+        return (
+            [{"corpus": item} if isinstance(item, str) else item for item in items]
+            if isinstance(items, list)
+            else items
+        )
 
 
 class Recipe(_Section):
@@ -120,8 +130,8 @@ class Recipe(_Section):
     seed: int = Field(13, ge=0, description="of everything that is drawn")
     labels: tuple[str, ...] | None = Field(None, description="entity types; default: those of the training data")
     data: Data
-    adapter: Adapter = Field(default_factory=Adapter)
-    training: Training = Field(default_factory=Training)
+    adapter: Adapter = Adapter()
+    training: Training = Training()
     stages: tuple[Stage, ...] = Field(min_length=1)
     evaluate: tuple[str, ...] = Field((), description="corpora whose test split is scored after each stage")
 

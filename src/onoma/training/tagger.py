@@ -88,7 +88,6 @@ def train_tagger(
         model.cuda()
     precision = choose_precision(training.precision, model, sample)
     selecting = bool(validation) and training.select == "best"
-    strategy = "epoch"
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.epochs,
@@ -99,13 +98,13 @@ def train_tagger(
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         gradient_accumulation_steps=training.accumulate,
-        gradient_checkpointing=training.gradient_checkpointing,
+        activation_checkpointing=training.gradient_checkpointing,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         tf32=True if torch.cuda.is_available() else None,
         use_cpu=not torch.cuda.is_available(),
-        eval_strategy=strategy if validation else "no",
-        save_strategy=strategy,
+        eval_strategy="epoch" if validation else "no",
+        save_strategy="epoch",
         save_total_limit=2 if selecting else 1,
         load_best_model_at_end=selecting,
         metric_for_best_model="f1" if selecting else None,
@@ -213,11 +212,11 @@ class _TaggerTrainer(Trainer):
             rank=self.args.process_index,
             world=self.args.world_size,
         )
-        return _Loader(self.train_dataset, batch_sampler=sampler, collate_fn=self.data_collator)
+        return _Loader(_Rows(self._features), batch_sampler=sampler, collate_fn=self.data_collator)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            module = self.model if model is None else model
+            module: Any = self.model if model is None else model
             groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
             for name, parameter in module.named_parameters():
                 if parameter.requires_grad:
@@ -239,9 +238,10 @@ class _TaggerTrainer(Trainer):
         return self.optimizer
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        self.model.eval()
+        model: Any = self.model
+        model.eval()
         cast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.args.mixed_precision or "")
-        extractor = TaggerExtractor(TorchLogits(self.model, cast), self._encoder, self._settings)
+        extractor = TaggerExtractor(TorchLogits(model, cast), self._encoder, self._settings)
         found = evaluate(extractor, self._validation).all
         metrics = {
             "eval_f1": found.f1,
@@ -260,7 +260,9 @@ class _Loss:
     def __init__(self, training: Training, settings: TaggerSettings) -> None:
         weights = training.class_weights
         tags = settings.tags.tags
-        self._weights = torch.tensor([weights.get(tag.partition("-")[2] or tag, 1.0) for tag in tags]) if weights else None
+        self._weights = (
+            torch.tensor([weights.get(tag.partition("-")[2] or tag, 1.0) for tag in tags]) if weights else None
+        )
         self._smoothing = training.label_smoothing
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
@@ -310,5 +312,3 @@ def _printer() -> type:
     from transformers.trainer_callback import PrinterCallback
 
     return PrinterCallback
-
-

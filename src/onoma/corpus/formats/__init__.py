@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from onoma.corpus.formats import brat, conll, dataset, doccano, docbin, jsonl, label_studio, parquet
+from onoma.corpus.formats import brat, conll, dataset, docbin, doccano, jsonl, label_studio, parquet
 from onoma.corpus.reading import Format, lines
 from onoma.errors import DataError, nearest
 

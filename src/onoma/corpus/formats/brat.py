@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from onoma.corpus.reading import Format, Options, ReadLog, check_text, lines
@@ -60,17 +61,19 @@ def _read_span(line: str, text: str, log: ReadLog) -> Span:
         pairs = [tuple(map(int, pair.split())) for pair in offsets.split(";")]
         start, end = pairs[0][0], pairs[-1][1]
     except (ValueError, IndexError) as error:
-        raise DataError("not a brat text-bound annotation", mend="It reads: T1<TAB>LABEL START END<TAB>TEXT.") from error
+        raise DataError(
+            "not a brat text-bound annotation", mend="It reads: T1<TAB>LABEL START END<TAB>TEXT."
+        ) from error
     found = " ".join(text[first:last] for first, last in pairs)
     if _flat(found) != _flat(surface):
         raise DataError(f"the text at {start}–{end} is {found!r}, not {surface!r}", mend="Make the offsets fit.")
-    if any(text[left[1] : right[0]].strip() for left, right in zip(pairs, pairs[1:], strict=False)):
+    if any(text[left[1] : right[0]].strip() for left, right in pairwise(pairs)):
         log.mended["discontinuous brat spans read as one"] += 1
     return Span(start, end, label)
 
 
 def _write_span(document: Document, span: Span) -> str:
-    """brat allows no line end inside a fragment, so a span over one becomes several."""
+    """Brat allows no line end inside a fragment, so a span over one becomes several."""
     label = re.sub(r"\s+", "_", span.label)
     fragments = [
         (span.start + match.start(), span.start + match.end())

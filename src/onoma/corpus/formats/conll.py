@@ -25,7 +25,8 @@ def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
     """Yield a document a sentence; comments and ``-DOCSTART-`` lines are passed over."""
     word_column, tag_column = int(options.get("word_column", 0)), int(options.get("tag_column", -1))
     scheme: Scheme = options.get("scheme") or detect_scheme(
-        [columns[tag_column] for _, columns in block if _has(columns, tag_column)] for block in _blocks(path, tag_column)
+        [columns[tag_column] for _, columns in block if _has(columns, tag_column)]
+        for block in _blocks(path, tag_column)
     )
     for block in _blocks(path, tag_column):
         place = f"{path}:{block[0][0]}"

@@ -10,6 +10,7 @@ from onoma.document import Document, Span
 from onoma.errors import DataError
 from onoma.files import atomic_file
 from onoma.tagging import spans_from_words, spans_to_words
+from onoma.words import word_offsets
 
 
 def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
@@ -25,7 +26,8 @@ def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
         yield Document(
             doc.text,
             spans=tuple(Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents),
-            tokens=tuple((token.idx, token.idx + len(token.text)) for token in doc if not token.is_space),
+            # spaCy makes tokens of white space and controls too; no word is in those.
+            tokens=tuple((token.idx, token.idx + len(token.text)) for token in doc if word_offsets(token.text)),
         )
 
 

@@ -38,7 +38,9 @@ def read_hub(address: str, log: ReadLog, options: Options) -> dict[str, Iterable
             f"the dataset {repo!r}{f' ({config})' if config else ''} cannot be loaded: {_first_line(error)}",
             mend="Check the name and the network, or name a local folder instead.",
         ) from error
-    return {name: _documents(split, f"hub:{address} {name}", log, options, config or "") for name, split in loaded.items()}
+    return {
+        name: _documents(split, f"hub:{address} {name}", log, options, config or "") for name, split in loaded.items()
+    }
 
 
 def is_saved_dataset(path: Path) -> bool:
@@ -58,9 +60,7 @@ def read_saved(path: Path, log: ReadLog, options: Options) -> dict[str, Iterable
     return {name: _documents(split, f"{path} {name}", log, options, "") for name, split in splits.items()}
 
 
-def _documents(
-    split: datasets.Dataset, place: str, log: ReadLog, options: Options, config: str
-) -> Iterator[Document]:
+def _documents(split: datasets.Dataset, place: str, log: ReadLog, options: Options, config: str) -> Iterator[Document]:
     def iterate() -> Iterator[tuple[str, rows.Row]]:
         for number, row in enumerate(split, start=1):
             # Multilingual datasets name a configuration by its language, and rows then leave it out.

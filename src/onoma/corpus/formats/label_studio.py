@@ -83,7 +83,7 @@ def _code_points(text: str, value: Mapping[str, Any]) -> tuple[int, int]:
         raise DataError(f"start {start!r} and end {end!r} are not whole numbers")
     stated = value.get("text")
     units = _from_utf16(text, start, end)
-    if stated is None or units is not None and text[slice(*units)] == stated:
+    if stated is None or (units is not None and text[slice(*units)] == stated):
         if units is None:
             raise DataError(f"the span {start}–{end} ends outside the text")
         return units
@@ -123,10 +123,8 @@ def _write_task(document: Document, number: int) -> dict[str, Any]:
         if span.score is not None:
             result["score"] = span.score
         results.append(result)
-    data: dict[str, Any] = {"text": document.text}
-    for name, value in (("id", document.id), ("language", document.language), ("meta", dict(document.meta))):
-        if value:
-            data[name] = value
+    rest = {"id": document.id, "language": document.language, "meta": dict(document.meta)}
+    data = {"text": document.text} | {name: value for name, value in rest.items() if value}
     scored = any(span.score is not None for span in document.spans)
     return {"data": data, "predictions" if scored else "annotations": [{"result": results}]}
 

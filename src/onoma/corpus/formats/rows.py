@@ -36,7 +36,9 @@ _USUAL = {
 }
 
 
-def documents_from_rows(rows: Rows, log: ReadLog, options: Options, tag_names: Sequence[str] = ()) -> Iterator[Document]:
+def documents_from_rows(
+    rows: Rows, log: ReadLog, options: Options, tag_names: Sequence[str] = ()
+) -> Iterator[Document]:
     """Read rows as documents; they are gone through twice, first to tell the tagging scheme.
 
     Args:
@@ -142,7 +144,9 @@ def _tag_names(tags: Sequence[Any], names: Sequence[str]) -> list[str]:
     for tag in tags:
         if isinstance(tag, int):
             if not names:
-                raise DataError("the tags are numbers and nothing names them", mend="Say --option tag_names=O,B-PER,...")
+                raise DataError(
+                    "the tags are numbers and nothing names them", mend="Say --option tag_names=O,B-PER,..."
+                )
             if not 0 <= tag < len(names):
                 raise DataError(f"tag number {tag} has no name; there are {len(names)}")
             result.append(names[tag])

@@ -1,0 +1,67 @@
+"""`onoma evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onoma.cli import show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Examples:\n\n  onoma evaluate runs/assamese examples:as\n\n"
+        "  onoma evaluate rules.yaml data/test.conll --train data/train.conll --json"
+    )(evaluate)
+
+
+@show.quiet_libraries
+def evaluate(
+    extractor: Annotated[str, typer.Argument(help="A run folder, a rules file or a hub id.")],
+    corpus: Annotated[str, typer.Argument(help="Gold: a path, hub:REPO[:CONFIG] or examples:NAME.")],
+    split: Annotated[str, typer.Option(help="Split to score on.")] = "test",
+    train: Annotated[
+        str | None, typer.Option(help="Training corpus, to score sentences apart that do not stand in it.")
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="Where the run's base lies now.")] = None,
+    format: Annotated[str | None, typer.Option(help="Format of the corpora, if their names do not tell.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write the predicted documents to this file.")] = None,
+    as_json: Annotated[bool, show.JsonOption] = False,
+) -> None:
+    """Score an extractor against gold: strict entity F1, with interval and by label."""
+    from onoma.corpus import load_corpus, save_corpus
+    from onoma.evaluation.evaluate import evaluate as score
+    from onoma.evaluation.evaluate import sentence_key
+    from onoma.extractors.load import load
+
+    gold = load_corpus(corpus, format=format)
+    documents = gold[split]
+    seen = None
+    if train is not None:
+        seen = {sentence_key(document) for document in load_corpus(train, format=format)["train"]}
+    elif "train" in gold and split != "train":
+        seen = {sentence_key(document) for document in gold["train"]}
+    found = score(load(extractor, base=base), documents, seen=seen)
+    if predictions is not None:
+        save_corpus({split: found.predicted}, predictions)
+    if as_json:
+        result = {"extractor": extractor, "corpus": corpus, "split": split, **found.to_dict()}
+        typer.echo(json.dumps(result, ensure_ascii=False))
+        return
+    rows = []
+    for name, scores in (*found.all.labels.items(), ("all (micro)", found.all.micro)):
+        rows.append((name, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", scores.support))
+    console = show.out()
+    console.print(show.table(f"{corpus} {split}, strict", ("label", "precision", "recall", "F1", "entities"), rows))
+    low, high = found.all.interval
+    console.print(f"95 % interval of F1 [{low:.3f}, {high:.3f}] · macro F1 {found.all.macro_f1:.3f}", markup=False)
+    console.print(f"boundaries alone {found.all.boundary_f1:.3f} · types alone {found.all.type_f1:.3f}", markup=False)
+    if found.unseen:
+        console.print(
+            f"on the {found.unseen.documents} of {found.all.documents} sentences not in training: "
+            f"F1 {found.unseen.f1:.3f}"
+        )

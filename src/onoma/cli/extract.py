@@ -1,0 +1,122 @@
+"""`onoma extract`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onoma.cli import show
+from onoma.document import Document
+from onoma.errors import DataError
+
+
+class Output(StrEnum):
+    """What is written for each text."""
+
+    text = "text"
+    jsonl = "jsonl"
+    conll = "conll"
+
+
+class Unit(StrEnum):
+    """What of a plain text file is one document."""
+
+    line = "line"
+    file = "file"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog='Examples:\n\n  onoma extract runs/assamese "গুৱাহাটী এখন মহানগৰ।"\n\n'
+        "  cat notes.txt | onoma extract runs/assamese - --output jsonl > entities.jsonl\n\n"
+        "  onoma extract runs/assamese book.txt --unit file"
+    )(extract)
+
+
+@show.quiet_libraries
+def extract(
+    extractor: Annotated[str, typer.Argument(help="A run folder, a rules file or a hub id.")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(help="Texts, names of text files (or .jsonl files with a `text` field), or - for stdin."),
+    ],
+    output: Annotated[Output, typer.Option(help="text is for people, the others for programs.")] = Output.text,
+    unit: Annotated[Unit, typer.Option(help="What of a plain text file is one document.")] = Unit.line,
+    base: Annotated[str | None, typer.Option(help="Where the run's base lies now.")] = None,
+) -> None:
+    """Find entities in texts, files or standard input, in a stream of any length."""
+    from onoma.extractors.load import load
+
+    found = load(extractor, base=base)
+    console = show.out()
+    # A generator, not a list: results appear as they come, and memory stays flat.
+    for document in found.extract(documents for documents in _documents(texts, unit)):
+        if output is Output.jsonl:
+            sys.stdout.write(json.dumps(document.to_dict(), ensure_ascii=False) + "\n")
+        elif output is Output.conll:
+            sys.stdout.write(_conll(document))
+        else:
+            console.print(show.highlighted(document, found.labels), soft_wrap=True)
+
+
+def _documents(texts: Iterable[str], unit: Unit) -> Iterator[Document]:
+    for text in texts:
+        if text == "-":
+            yield from (
+                _of_lines(sys.stdin.buffer, "standard input")
+                if unit is Unit.line
+                else [Document(_decode(sys.stdin.buffer.read(), "standard input"))]
+            )
+        elif _is_file(text):
+            yield from _of_file(Path(text), unit)
+        else:
+            yield Document(text)
+
+
+def _of_file(path: Path, unit: Unit) -> Iterator[Document]:
+    if path.suffix in {".jsonl", ".ndjson"}:
+        from onoma.corpus.formats import jsonl
+        from onoma.corpus.reading import ReadLog
+
+        yield from jsonl.read(path, ReadLog(), {})
+    elif unit is Unit.file:
+        yield Document(_decode(path.read_bytes(), str(path)), id=path.stem)
+    else:
+        with path.open("rb") as handle:
+            yield from _of_lines(handle, str(path))
+
+
+def _of_lines(lines: Iterable[bytes], where: str) -> Iterator[Document]:
+    for number, line in enumerate(lines, start=1):
+        text = _decode(line.rstrip(b"\r\n"), f"{where}:{number}")
+        if text.strip():
+            yield Document(text)
+
+
+def _decode(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 (byte {error.start + 1})", where=where, mend="Save the text as UTF-8.") from error
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # a text that is too long for a file name
+        return False
+
+
+def _conll(document: Document) -> str:
+    from onoma.tagging import spans_to_words, write_tags
+
+    words = document.word_texts()
+    tags = write_tags(spans_to_words(document).spans, len(words))
+    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)) + "\n"

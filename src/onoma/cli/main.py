@@ -1,0 +1,88 @@
+"""The `onoma` command and what it does with errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from onoma import __version__
+from onoma.cli import bases, corpora, doctor, evaluate, extract, quickstart, train
+from onoma.errors import OnomaError
+
+INTERRUPTED = 130
+BUG = 70
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help=(
+        "Named-entity recognition with small adapters, for people who have few labels or none.\n\n"
+        "Start with [bold]onoma quickstart[/]; with data of your own, [bold]onoma check[/] and [bold]onoma train[/]."
+    ),
+    epilog="Exit codes: 0 done, 1 other errors, 2 usage, 3 data, 4 recipe, 5 model, 130 stopped, 70 a bug in Onoma.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (quickstart, train, evaluate, extract, corpora, bases, doctor):
+    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"onoma {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; errors that a user can mend are one message, never a traceback."""
+    debug = os.environ.get("ONOMA_DEBUG") == "1"
+    try:
+        app()
+    except KeyboardInterrupt:
+        _fail("interrupted. What was finished is kept; the same command goes on from there.", INTERRUPTED)
+    except OnomaError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`onoma extract … | head`); that is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ModuleNotFoundError as error:
+        if debug or (error.name or "").startswith("onoma"):
+            raise
+        extra = "spacy" if error.name == "spacy" else "train"
+        _fail(f'this needs the package {error.name!r}. Run: pip install "onoma[{extra}]"', OnomaError.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        _fail(
+            f"{error.filename or 'the system'}: {error.strerror or error}. Mend that and run the same command again.", 1
+        )
+    except Exception as error:
+        if debug:
+            raise
+        _fail(
+            f"this is a bug in Onoma ({type(error).__name__}: {error}). "
+            "Set ONOMA_DEBUG=1 to see where, and please report it.",
+            BUG,
+        )
+
+
+def _fail(message: str, code: int) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error: ", "bold red"), message))
+    raise SystemExit(code)

@@ -1,0 +1,89 @@
+"""How things look in a terminal."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from onoma.document import Document
+
+_COLOURS = ("black on green", "black on cyan", "black on yellow", "white on magenta", "white on blue", "black on red")
+
+
+def out() -> Any:
+    """Console for results, on standard output."""
+    from rich.console import Console
+
+    # On a pipe nobody folds lines but us, so tables get the room they need.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def err() -> Any:
+    """Console for progress, on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def highlighted(document: Document, labels: Sequence[str]) -> Any:
+    """A document's text with its entities coloured and named."""
+    from rich.text import Text
+
+    text = Text()
+    position = 0
+    for span in document.spans:
+        if span.start < position:
+            continue
+        style = _COLOURS[labels.index(span.label) % len(_COLOURS)] if span.label in labels else "reverse"
+        text.append(document.text[position : span.start])
+        text.append(f" {document.surface(span)} ", style=style)
+        text.append(f"{span.label} ", style=f"{style} bold")
+        position = span.end
+    text.append(document.text[position:])
+    return text
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """A table whose columns of numbers stand on the right."""
+    from rich import box
+    from rich.table import Table
+
+    result = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        numbers = all(_is_number(row[index]) for row in rows) and bool(rows)
+        result.add_column(column, justify="right" if numbers else "left", no_wrap=numbers, overflow="fold")
+    for row in rows:
+        result.add_row(*(str(cell) for cell in row))
+    return result
+
+
+def _is_number(cell: Any) -> bool:
+    return str(cell).replace(",", "").replace(".", "").replace("%", "").strip("–-[] ").isdigit() or str(cell) == "–"
+
+
+def quiet_libraries(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep the chatter of the libraries underneath off the screen, for a command that imports them."""
+
+    @functools.wraps(command)
+    def silenced(*args: Any, **kwargs: Any) -> Any:
+        import logging
+        import os
+        import warnings
+
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|transformers|accelerate)\b")
+        logging.getLogger("torch").setLevel(logging.ERROR)
+        return command(*args, **kwargs)
+
+    return silenced
+
+
+JsonOption = typer.Option("--json", help="Write JSON for programs to read.")

@@ -1,0 +1,120 @@
+"""The corpora of a recipe, and what of them each stage learns from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from onoma.corpus import Corpus, ReadLog, load_corpus
+from onoma.document import Document
+from onoma.errors import RecipeError, nearest
+from onoma.evaluation.evaluate import sentence_key
+from onoma.training.recipe import Recipe, Stage
+
+
+@dataclass(frozen=True)
+class StageData:
+    """Gold documents of a stage, with the spans of the run's labels alone.
+
+    Args:
+        train: a list a corpus, in the order of the stage's ``train``.
+        validation: documents that select the weights.
+        repeats: training documents that deduplication took away.
+    """
+
+    train: list[list[Document]]
+    validation: list[Document]
+    repeats: int
+
+    @property
+    def training_documents(self) -> list[Document]:
+        """Training documents of all corpora, one after the other."""
+        return [document for part in self.train for document in part]
+
+
+def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
+    """Read the corpora that stages or evaluation name, and say what is in them.
+
+    Raises:
+        DataError: if one cannot be read.
+    """
+    used = {mix.corpus for stage in recipe.stages for mix in stage.train}
+    used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
+    corpora = {}
+    for name, source in recipe.data.corpora.items():
+        if name not in used:
+            continue
+        log = ReadLog(on_error=recipe.data.on_error)
+        corpora[name] = load_corpus(
+            recipe.data.address(name),
+            format=source.format,
+            language=recipe.data.language(name),
+            options=source.options,
+            log=log,
+        )
+        sizes = ", ".join(f"{split} {len(documents)}" for split, documents in corpora[name].items())
+        console.print(f"  corpus {name}: {sizes}", highlight=False)
+        if log.skipped:
+            console.print(f"    {log.skipped} bad rows skipped, the first: {log.messages[0]}", markup=False)
+        for what, count in log.mended.items():
+            console.print(f"    mended: {what}: {count}", markup=False)
+    return corpora
+
+
+def label_set(recipe: Recipe, corpora: Mapping[str, Corpus]) -> tuple[str, ...]:
+    """The labels of the run: as the recipe says, or all that its training data has, sorted.
+
+    Raises:
+        RecipeError: if no training corpus has a label that the recipe names, or any label at all.
+    """
+    found = {
+        label for stage in recipe.stages for mix in stage.train for label in corpora[mix.corpus][mix.split].label_counts
+    }
+    if not found:
+        raise RecipeError("no training corpus has a labelled span", mend="Check the corpora with `onoma check`.")
+    for label in recipe.labels or ():
+        if label not in found:
+            raise RecipeError(f"no training corpus has the label {label!r}", where="labels", mend=nearest(label, found))
+    return recipe.labels or tuple(sorted(found))
+
+
+def only_labels(document: Document, labels: Sequence[str]) -> Document:
+    """The document with the spans of these labels alone."""
+    return document.with_spans([span for span in document.spans if span.label in labels])
+
+
+def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labels: Sequence[str]) -> StageData:
+    """Choose a stage's documents.
+
+    Raises:
+        RecipeError: if nothing of a corpus is left to train on.
+    """
+    generator = random.Random(recipe.seed)
+    validation = [document for name in stage.validation for document in corpora[name]["validation"]]
+    taken: set[str] = set()
+    if stage.deduplicate:
+        tests = [document for name in recipe.evaluate for document in corpora[name]["test"]]
+        taken = {sentence_key(document) for document in (*validation, *tests)}
+    parts = []
+    repeats = 0
+    for mix in stage.train:
+        documents = [document for document in corpora[mix.corpus][mix.split] if document.words()]
+        if stage.deduplicate:
+            fresh = {sentence_key(document): document for document in reversed(documents)}
+            kept = [document for key, document in reversed(fresh.items()) if key not in taken]
+            taken |= set(fresh)
+            repeats += len(documents) - len(kept)
+            documents = kept
+        if mix.limit is not None:
+            documents = generator.sample(documents, min(mix.limit, len(documents)))
+        if not documents:
+            raise RecipeError(
+                f"no sentence of the corpus {mix.corpus!r} ({mix.split}) is left to train on",
+                where=f"stage {stage.name}",
+                mend="Look at it with `onoma check`.",
+            )
+        parts.append([only_labels(document, labels) for document in documents])
+    return StageData(parts, [only_labels(document, labels) for document in validation], repeats)

@@ -1,0 +1,176 @@
+"""Tiny models and corpora, made here and never downloaded."""
+
+from __future__ import annotations
+
+import os
+
+# Two cores: threads of several processes would only wait for each other.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from onoma.corpus import load_corpus
+from onoma.document import Document, Span
+from onoma.words import word_offsets
+
+settings.register_profile("onoma", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("onoma")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared corpora are not here")
+
+NASTY = (
+    "অসমীয়া ভাষা",  # nukta, combining marks
+    "ক্\u200cষ ক্\u200dষ",  # virama with joiners
+    "\u09af\u09bc \u09df",  # one letter, composed and not
+    "हिन्दी क़लम",
+    "e\u0301té été",
+    "👨\u200d👩\u200d👧 😀x",
+    "שלום \u202eabc\u202c عالم",
+    "a\r\nb\tc\u00a0d\u2028e",
+    "ﬁn ① ２",  # NFKC changes lengths
+    "\u00ad\ufeff\u200b",
+    "x\x00y",
+    "東京タワー ภาษาไทย",
+    "C++ C# don't node.js Obama's 3.5.2 @you #tag",
+)
+
+
+@st.composite
+def texts(draw: Any) -> str:
+    """Texts put together from nasty pieces and arbitrary characters."""
+    part = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=8))
+    return draw(st.sampled_from(["", " ", ", "])).join(draw(st.lists(part, max_size=6)))
+
+
+@st.composite
+def documents(draw: Any, *, on_words: bool = False) -> Document:
+    """Documents with spans; on words and disjoint if asked, else anywhere."""
+    text = draw(texts())
+    words = word_offsets(text)
+    labels = st.sampled_from(["PER", "LOC", "ORG", "creative-work"])
+    spans = []
+    if on_words:
+        cuts = sorted(draw(st.sets(st.integers(0, len(words)), max_size=8)))
+        for first, last in zip(cuts[::2], cuts[1::2], strict=False):
+            spans.append(Span(words[first][0], words[last - 1][1], draw(labels)))
+    elif text:
+        for _ in range(draw(st.integers(0, 4))):
+            start = draw(st.integers(0, len(text) - 1))
+            spans.append(Span(start, draw(st.integers(start + 1, len(text))), draw(labels)))
+    tokens = tuple(words) if draw(st.booleans()) else None
+    return Document(text, tuple(dict.fromkeys(spans)), tokens)
+
+
+def make_base(folder: Path, *, seed: int = 0, tokenizer: str = "unigram") -> Path:
+    """A BERT of two layers with a tokenizer trained on the examples."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel
+
+    sentences = [
+        document.text for name in ("hi", "bn", "as", "en-it") for document in load_corpus(f"examples:{name}")["train"]
+    ]
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    if tokenizer == "unigram":
+        built = Tokenizer(models.Unigram())
+        built.normalizer = normalizers.NFKC()
+        built.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer: Any = trainers.UnigramTrainer(
+            vocab_size=1200, special_tokens=special, unk_token="<unk>", show_progress=False
+        )
+    elif tokenizer == "wordpiece":
+        built = Tokenizer(models.WordPiece(unk_token="<unk>"))
+        built.normalizer = normalizers.BertNormalizer()
+        built.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(vocab_size=1200, special_tokens=special, show_progress=False)
+    else:
+        built = Tokenizer(models.BPE())
+        built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=1200,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+    built.train_from_iterator(sentences, trainer)
+    built.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[(name, built.token_to_id(name)) for name in ("<s>", "</s>")]
+    )
+    folder.mkdir(parents=True)
+    built.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=built.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        pad_token_id=1,
+    )
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("bases") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny_base: Path) -> Callable[..., dict[str, Any]]:
+    """Makes a recipe of two quick stages on the tiny base; keyword arguments replace keys."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        return {
+            "name": "tiny",
+            "base": str(tiny_base),
+            "data": {"source": "examples:{corpus}", "corpora": {"hi": {}, "bn": {}, "as": {}}},
+            "adapter": {"rank": 4},
+            "training": {"learning_rate": 5e-3, "batch_pieces": 256, "precision": "fp32", "epochs": 1},
+            "stages": [
+                {"name": "source", "train": ["hi", "bn"], "validation": ["as"]},
+                {"name": "target", "train": ["as"], "validation": ["as"], "start": "source"},
+            ],
+            "evaluate": ["as"],
+        } | changes
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_recipe: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the tiny recipe, trained long enough to find something."""
+    from onoma.training.recipe import parse_recipe
+    from onoma.training.stages import train
+
+    content = tiny_recipe(training={"learning_rate": 1e-2, "batch_pieces": 256, "precision": "fp32", "epochs": 12})
+    return train(parse_recipe(content), runs=tmp_path_factory.mktemp("runs")).folder
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Writes a text file into the test's folder."""
+
+    def put(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        return path
+
+    return put
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

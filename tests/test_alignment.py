@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+from conftest import NASTY, make_base, texts
+from hypothesis import given
+
+from onoma.alignment import MAX_PIECES, WordEncoder
+from onoma.errors import ModelError
+from onoma.words import word_offsets
+
+
+@pytest.fixture(scope="session", params=["unigram", "wordpiece", "bytelevel"])
+def encoder(request, tmp_path_factory) -> WordEncoder:
+    folder = make_base(tmp_path_factory.mktemp("tokenizers") / request.param, tokenizer=request.param)
+    return WordEncoder.from_folder(folder)
+
+
+@given(text=texts())
+def test_every_word_has_its_own_pieces(encoder, text):
+    words = [text[start:end] for start, end in word_offsets(text)]
+    pieces = encoder.encode(words)
+    assert len(pieces) == len(words)
+    assert all(len(piece) <= MAX_PIECES for piece in pieces)
+    # A word's pieces do not depend on its neighbours, nor on what was encoded before.
+    assert [encoder.encode([word])[0] for word in words] == pieces
+
+
+def test_pieces_are_those_of_a_pre_split_sentence(encoder):
+    words = [word for text in NASTY for word in text.split()]
+    together = encoder._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+    expected = [
+        tuple(i for i, word in zip(together.ids, together.word_ids, strict=True) if word == n)[:MAX_PIECES]
+        for n in range(len(words))
+    ]
+    assert encoder.encode(words) == expected
+
+
+def test_special_pieces_are_found(encoder):
+    assert encoder.prefix == (0,)
+    assert encoder.suffix == (2,)
+    assert encoder.pad == 1
+    assert encoder.unknown == 3
+    assert encoder.vocabulary_size > 100
+
+
+def test_giant_words_and_surrogates_are_taken(encoder):
+    giant, surrogate = encoder.encode(["a" * 1_000_000, "\ud800"])
+    assert len(giant) <= MAX_PIECES
+    assert encoder.encode(["\ufffd"])[0] == surrogate
+
+
+def test_cache_is_bounded(encoder, monkeypatch):
+    monkeypatch.setattr("onoma.alignment._CACHE_SIZE", 10)
+    words = [f"w{number}" for number in range(8)]
+    first = encoder.encode(words)
+    encoder.encode([f"x{number}" for number in range(8)])
+    assert encoder.encode(words) == first
+    assert len(encoder._cache) <= 16
+
+
+def test_missing_and_broken_tokenizers_are_named(tmp_path: Path):
+    with pytest.raises(ModelError, match=r"no tokenizer\.json"):
+        WordEncoder.from_folder(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="not a tokenizer"):
+        WordEncoder.from_folder(tmp_path)
