@@ -35,7 +35,9 @@ def test_score_is_no_part_of_identity():
 def test_dict_round_trip(document):
     again = Document.from_dict(document.to_dict())
     assert again == document
-    assert [document.text[span.start : span.end] for span in again.spans] == [document.surface(s) for s in document.spans]
+    assert [document.text[span.start : span.end] for span in again.spans] == [
+        document.surface(s) for s in document.spans
+    ]
 
 
 def test_words_come_from_the_source_where_it_has_them():

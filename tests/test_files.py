@@ -8,13 +8,22 @@ from pathlib import Path
 import pytest
 
 from onoma.errors import OnomaError
-from onoma.files import atomic_file, atomic_folder, cache_folder, folder_size, move_folder, read_json, sha256, write_json
+from onoma.files import (
+    atomic_file,
+    atomic_folder,
+    cache_folder,
+    folder_size,
+    move_folder,
+    read_json,
+    sha256,
+    write_json,
+)
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(OSError), atomic_file(path) as beside:
+    with pytest.raises(OSError, match="No space"), atomic_file(path) as beside:
         beside.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_text() == "old"

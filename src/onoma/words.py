@@ -63,7 +63,7 @@ def on_word_boundaries(text: str, start: int, end: int) -> bool:
 def line_and_sentence_starts(
     text: str, words: Sequence[tuple[int, int]], language: str = ""
 ) -> tuple[list[int], list[int]]:
-    """Indices of the words that begin a line, and of those that begin a sentence; every line begins a sentence.
+    r"""Indices of the words that begin a line, and of those that begin a sentence; every line begins a sentence.
 
     Inside a line, boundaries come from ``sentencex`` (https://github.com/wikimedia/sentencex), with the Assamese danda
     ৷ (U+09F7) read as ।.

@@ -103,7 +103,11 @@ def test_clean_corpus_gets_no_advice():
 @pytest.mark.parametrize(
     ("name", "leaks", "repeats"),
     [
-        ("wikiann_as", {("test", "train"): 31, ("validation", "train"): 28}, {"train": 16, "validation": 21, "test": 24}),
+        (
+            "wikiann_as",
+            {("test", "train"): 31, ("validation", "train"): 28},
+            {"train": 16, "validation": 21, "test": 24},
+        ),
         ("wikiann_bn", {("test", "train"): 718, ("validation", "train"): 736}, {"train": 5997}),
         ("wikiann_hi", {("test", "train"): 320, ("validation", "train"): 320}, {"train": 1050}),
         ("asner", {("test", "train"): 0, ("validation", "train"): 0}, {"train": 724, "train_gazetteer": 299}),

@@ -235,7 +235,9 @@ def test_faulty_tag_in_first_pass_is_reported_in_the_second(write):
 
 
 def test_doccano_is_known_by_its_rows(write):
-    (found,) = jsonl(write, {"id": 3, "text": "Rome", "label": [[0, 4, "LOC"]], "relations": [{}]}, log=(log := ReadLog()))
+    (found,) = jsonl(
+        write, {"id": 3, "text": "Rome", "label": [[0, 4, "LOC"]], "relations": [{}]}, log=(log := ReadLog())
+    )
     assert (found.id, found.spans) == ("3", (Span(0, 4, "LOC"),))
     assert log.mended == {"doccano relations left out": 1}
     newer = {"text": "Rome", "entities": [{"start_offset": 0, "end_offset": 4, "label": "LOC"}]}

@@ -62,7 +62,10 @@ def test_more_errors(write, tmp_path):
 
 def test_corpus_is_a_mapping_of_splits():
     corpus = Corpus.from_documents(
-        {"train": [Document("Rome", (Span(0, 4, "LOC"),)), Document("x")], "test": [Document("Ann", (Span(0, 3, "PER"),))]}
+        {
+            "train": [Document("Rome", (Span(0, 4, "LOC"),)), Document("x")],
+            "test": [Document("Ann", (Span(0, 3, "PER"),))],
+        }
     )
     assert len(corpus) == 2
     assert corpus.labels == ("LOC", "PER")

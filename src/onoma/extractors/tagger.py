@@ -72,19 +72,19 @@ def encode_windows(
         document: any length.
         encoder: of the base.
         settings: window sizes.
-        overlap: pieces shared by the windows of a cut sentence; a quarter of the longest input if None.
+        overlap: pieces shared by the windows of a cut sentence; half of it if None.
     """
     offsets = document.words()
     pieces = encoder.encode([document.text[start:end] for start, end in offsets])
     sizes = [len(piece) for piece in pieces]
     room = settings.max_pieces - len(encoder.prefix) - len(encoder.suffix)
-    target = min(settings.window, room)
+    target = min(max(settings.window, MAX_PIECES), room)
     if sum(sizes) <= target:
         windows = [Window(0, len(sizes), 0, len(sizes))] if sizes else []
     else:
         lines, sentences = line_and_sentence_starts(document.text, offsets, document.language)
-        shared = min(room // 4 if overlap is None else overlap, max(room - MAX_PIECES, 0))
-        windows = plan_windows(sizes, lines, sentences, target=target, limit=room, overlap=shared)
+        shared = target // 2 if overlap is None else overlap
+        windows = plan_windows(sizes, lines, sentences, target=target, overlap=shared)
     encoded = []
     for window in windows:
         ids = list(encoder.prefix)

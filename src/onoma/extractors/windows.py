@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,53 +24,40 @@ def plan_windows(
     sentences: Sequence[int],
     *,
     target: int,
-    limit: int,
     overlap: int,
 ) -> list[Window]:
     """Cover a document with windows whose kept parts follow each other without gap.
 
     A line that is no longer than ``target`` is a window by itself: text that comes in lines was meant so, and looks as
-    the rows did that a tagger learned from. In a longer line neighbouring sentences share a window while they fit into
-    ``target``. A sentence longer than ``limit`` is cut at words into overlapping windows, and each word is kept from
-    the window in which it stands farther from a cut.
+    the rows did that a tagger learned from. A longer line is cut at words into overlapping windows, the next one
+    beginning with a sentence where one begins early in what they share; each word is kept from the window in which it
+    stands farther from a cut.
 
     Args:
-        sizes: pieces of each word, each at most ``limit``.
+        sizes: pieces of each word, each at most ``target``.
         lines: indices of the words that begin a line, ascending; the first is 0.
-        sentences: indices of the words that begin a sentence, those of ``lines`` among them.
-        target: pieces of a usual window.
-        limit: pieces that the model can take.
-        overlap: pieces that two windows of one cut sentence share, less than ``limit``.
+        sentences: indices of the words that begin a sentence, ascending.
+        target: pieces of a window.
+        overlap: pieces that two windows of one line share, less than ``target``.
 
     Example:
-        >>> [(w.first, w.last) for w in plan_windows([1] * 5, [0, 1], [0, 1, 3], target=3, limit=4, overlap=1)]
-        [(0, 1), (1, 3), (3, 5)]
+        >>> [(w.first, w.last) for w in plan_windows([1] * 6, [0, 1], [0, 1], target=3, overlap=1)]
+        [(0, 1), (1, 4), (3, 6)]
     """
     windows: list[Window] = []
-    ends = [0, *accumulate(sizes)]
-    starts = iter((*sentences, len(sizes)))
-    sentence = next(starts, len(sizes))
-    for line, line_end in pairwise((*lines, len(sizes))):
-        begin = line
-        while sentence < line_end:
-            first, sentence = sentence, next(starts)
-            if begin < first and ends[sentence] - ends[begin] > target:
-                windows.append(Window(begin, first, begin, first))
-                begin = first
-            if ends[sentence] - ends[begin] > limit:
-                windows += _cut(sizes, begin, sentence, limit, overlap)
-                begin = sentence
-        if begin < line_end:
-            windows.append(Window(begin, line_end, begin, line_end))
+    for first, last in pairwise((*lines, len(sizes))):
+        windows += _cover(sizes, first, last, sentences, target, overlap)
     return windows
 
 
-def _cut(sizes: Sequence[int], first: int, last: int, limit: int, overlap: int) -> list[Window]:
+def _cover(
+    sizes: Sequence[int], first: int, last: int, sentences: Sequence[int], target: int, overlap: int
+) -> list[Window]:
     parts: list[tuple[int, int]] = []
     start = first
     while True:
         end, size = start, 0
-        while end < last and size + sizes[end] <= limit:
+        while end < last and size + sizes[end] <= target:
             size += sizes[end]
             end += 1
         parts.append((start, end))
@@ -80,7 +68,9 @@ def _cut(sizes: Sequence[int], first: int, last: int, limit: int, overlap: int) 
         while back - 1 > start and shared + sizes[back - 1] <= overlap:
             back -= 1
             shared += sizes[back]
-        start = back
+        sentence = bisect_left(sentences, back)
+        early = sentence < len(sentences) and sentences[sentence] <= (back + end) // 2
+        start = sentences[sentence] if early else back
     # Between two windows the cut falls in the middle of what they share.
     cuts = [(left[1] + right[0] + 1) // 2 for left, right in pairwise(parts)]
     bounds = [first, *cuts, last]
