@@ -119,38 +119,57 @@ class TaggerExtractor(Extractor):
         return self.settings.labels
 
     def score_words(self, documents: Sequence[Document]) -> list[Floats]:
-        """Log-probabilities of tags for each word of each document, shape ``(words, tags)``."""
-        windows = [
-            (number, encoded)
-            for number, document in enumerate(documents)
-            for encoded in encode_windows(document, self._encoder, self.settings)
-        ]
-        # Zeros say nothing for or against any tag: so words that the tokenizer dropped follow their neighbours.
-        result = [np.zeros((len(document.words()), len(self.settings.tags)), np.float32) for document in documents]
-        for batch in budget_batches([len(encoded.ids) for _, encoded in windows], self.budget):
-            inputs = [windows[index] for index in batch]
-            ids, mask = pad([encoded.ids for _, encoded in inputs], self._encoder.pad)
-            logits = self._logits(ids, mask)
-            for row, (number, encoded) in zip(logits, inputs, strict=True):
-                window = encoded.window
-                scores = _word_scores(row, encoded.words, self.settings.subwords)
-                keep = slice(window.keep_first - window.first, window.keep_last - window.first)
-                result[number][window.keep_first : window.keep_last] = scores[keep]
-        return result
+        """Log-probabilities of tags for each word of each document, shape ``(words, tags)``.
+
+        A word that the tokenizer leaves nothing of has zeros, which say nothing for or against a tag, so that it
+        follows its neighbours; but no entity begins with it.
+        """
+        return self._score(
+            documents, [encode_windows(document, self._encoder, self.settings) for document in documents]
+        )
 
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """See :class:`onoma.extractors.Extractor`."""
         tags = self.settings.tags
-        scores = self.score_words(documents)
-        answers = []
-        for document, score, path in zip(documents, scores, legal_paths(scores, tags), strict=True):
-            words = document.words()
-            spans = [
-                Span(words[found.first][0], words[found.last - 1][1], found.label, found.score)
-                for found in spans_of_path(path, score, tags, self.settings.thresholds)
-            ]
-            answers.append(document.with_spans(spans))
-        return answers
+        windows = [encode_windows(document, self._encoder, self.settings) for document in documents]
+        # What was read together is decoded together: no entity crosses two windows that share nothing.
+        parts = [
+            (number, first, scores[first:last])
+            for number, scores in enumerate(self._score(documents, windows))
+            for first, last in _stretches(windows[number])
+        ]
+        spans: list[list[Span]] = [[] for _ in documents]
+        for (number, shift, scores), path in zip(parts, legal_paths([part for *_, part in parts], tags), strict=True):
+            words = documents[number].words()
+            for found in spans_of_path(path, scores, tags, self.settings.thresholds):
+                start, end = words[shift + found.first][0], words[shift + found.last - 1][1]
+                spans[number].append(Span(start, end, found.label, found.score))
+        return [document.with_spans(found) for document, found in zip(documents, spans, strict=True)]
+
+    def _score(self, documents: Sequence[Document], encoded: Sequence[Sequence[Encoded]]) -> list[Floats]:
+        windows = [(number, window) for number, part in enumerate(encoded) for window in part]
+        result = [np.zeros((len(document.words()), len(self.settings.tags)), np.float32) for document in documents]
+        for batch in budget_batches([len(window.ids) for _, window in windows], self.budget):
+            inputs = [windows[index] for index in batch]
+            ids, mask = pad([window.ids for _, window in inputs], self._encoder.pad)
+            logits = self._logits(ids, mask)
+            for row, (number, window) in zip(logits, inputs, strict=True):
+                words = window.window
+                scores = _word_scores(row, window.words, self.settings.subwords)
+                keep = slice(words.keep_first - words.first, words.keep_last - words.first)
+                result[number][words.keep_first : words.keep_last] = scores[keep]
+        return result
+
+
+def _stretches(windows: Sequence[Encoded]) -> list[tuple[int, int]]:
+    """Runs of words that are read in one window or in several that overlap."""
+    found: list[tuple[int, int]] = []
+    for encoded in windows:
+        first, last = encoded.window.first, encoded.window.last
+        if found and first < found[-1][1]:
+            first = found.pop()[0]
+        found.append((first, last))
+    return found
 
 
 def pad(rows: Sequence[Sequence[int]], value: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -164,23 +183,16 @@ def pad(rows: Sequence[Sequence[int]], value: int) -> tuple[npt.NDArray[np.int64
 
 
 def _word_scores(logits: Floats, positions: Sequence[int], subwords: Subwords) -> Floats:
-    """Log-probabilities of each word's tags from the logits of its pieces; zeros where it has none."""
+    """Log-probabilities of each word's tags from the logits of its pieces."""
+    bounds = [(first, last) for first, last in pairwise(positions) if first < last]
     scores = np.zeros((len(positions) - 1, logits.shape[1]), np.float32)
-    sized = np.array([first < last for first, last in pairwise(positions)])
-    if subwords == "first":
-        chosen = logits[np.array(positions[:-1])[sized]].astype(np.float32)
-    else:
-        chosen = (
-            np.stack(
-                [
-                    logits[first:last].mean(axis=0, dtype=np.float32)
-                    for first, last in pairwise(positions)
-                    if first < last
-                ]
-            )
-            if sized.any()
-            else np.zeros((0, logits.shape[1]), np.float32)
-        )
-    chosen = chosen - chosen.max(axis=1, keepdims=True)
-    scores[sized] = chosen - np.log(np.exp(chosen).sum(axis=1, keepdims=True))
+    scores[:, 1::2] = -np.inf
+    if bounds:
+        if subwords == "first":
+            chosen = logits[[first for first, _ in bounds]].astype(np.float32)
+        else:
+            chosen = np.stack([logits[first:last].mean(axis=0, dtype=np.float32) for first, last in bounds])
+        chosen -= chosen.max(axis=1, keepdims=True)
+        sized = [first < last for first, last in pairwise(positions)]
+        scores[sized] = chosen - np.log(np.exp(chosen).sum(axis=1, keepdims=True))
     return scores
