@@ -52,9 +52,10 @@ def extract(
     base: Annotated[str | None, typer.Option(help="Where the run's base lies now.")] = None,
 ) -> None:
     """Find entities in texts, files or standard input, in a stream of any length."""
-    from onoma.extractors.load import load
+    with show.without_collection():
+        from onoma.extractors.load import load
 
-    found = load(extractor, base=base)
+        found = load(extractor, base=base)
     console = show.out()
     # A generator, not a list: results appear as they come, and memory stays flat.
     for document in found.extract(documents for documents in _documents(texts, unit)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -78,6 +79,9 @@ def run() -> None:
             "Set ONOMA_DEBUG=1 to see where, and please report it.",
             BUG,
         )
+    finally:
+        # The interpreter would search everything that torch made for garbage before it ends: a second for nothing.
+        gc.freeze()
 
 
 def _fail(message: str, code: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import typer
@@ -84,6 +86,20 @@ def quiet_libraries(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, **kwargs)
 
     return silenced
+
+
+@contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """Load models without the garbage collector.
+
+    The libraries underneath make millions of objects that stay; to search them again and again takes a second.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 JsonOption = typer.Option("--json", help="Write JSON for programs to read.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onoma.errors import ModelError
+from onoma.errors import ModelError, OnomaError, nearest
+from onoma.files import read_json
 from onoma.models.bases import Base
 from onoma.models.runs import Method, RunCard
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 MODEL_WEIGHTS = "model.safetensors"
 _HEADS = ("classifier", "score")
+_PEFT_PREFIX = "base_model.model."
+_DOWN, _UP, _MAGNITUDE = ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,7 @@ def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
         return model
     from peft import LoraConfig, TaskType, get_peft_model
 
-    targets: str | list[str] = list(settings.targets)
-    if targets == ["all-linear"]:
-        targets = "all-linear"
+    targets = _check_targets(model, settings.targets)
     config = LoraConfig(
         task_type=TaskType.TOKEN_CLS,
         r=settings.rank,
@@ -96,10 +98,24 @@ def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
         use_dora=settings.method == "dora",
         use_rslora=settings.method == "rslora",
     )
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:
-        raise ModelError(f"the adapter does not fit: {error}", where="adapter.targets") from error
+    return get_peft_model(model, config)
+
+
+def _check_targets(model: PreTrainedModel, targets: Sequence[str]) -> str | list[str]:
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    if tuple(targets) == ("all-linear",):
+        return "all-linear"
+    layers = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear | Conv1D)]
+    for target in targets:
+        if not any(f".{layer}".endswith(f".{target}") for layer in layers):
+            raise ModelError(
+                f"no linear layer of this base is named {target!r}",
+                where="adapter.targets",
+                mend=nearest(target, {layer.rpartition(".")[2] for layer in layers} - set(_HEADS)),
+            )
+    return list(targets)
 
 
 def head_name(model: PreTrainedModel) -> str:
@@ -133,15 +149,13 @@ def carry_weights(model: Any, source: Path, source_tags: Sequence[str], tags: Se
     Raises:
         ModelError: if weights are missing, corrupt or of another shape.
     """
-    import torch
-
     peft = hasattr(model, "peft_config")
     state = read_weights(source / (ADAPTER_WEIGHTS if peft else MODEL_WEIGHTS))
     own = _adapter_state(model) if peft else model.state_dict()
     rows = [(tags.index(tag), source_tags.index(tag)) for tag in tags if tag in source_tags]
     heads = [key for key in state if any(f"{head}." in key for head in _HEADS)]
     for key in heads:
-        if key in own and own[key].shape[0] == len(tags):
+        if key in own and own[key].shape[1:] == state[key].shape[1:]:
             moved = own[key].detach().clone()
             for new, old in rows:
                 moved[new] = state[key][old]
@@ -160,8 +174,6 @@ def carry_weights(model: Any, source: Path, source_tags: Sequence[str], tags: Se
         set_peft_model_state_dict(model, state)
     else:
         model.load_state_dict(state)
-    with torch.no_grad():
-        model.eval()
     return Carried(
         carried=tuple(tag for tag in tags if tag in source_tags),
         fresh=tuple(tag for tag in tags if tag not in source_tags),
@@ -214,25 +226,59 @@ def load_merged(folder: Path, card: RunCard, base: Base, tags: Sequence[str]) ->
     """
     if card.method == "full":
         model = new_classifier(Base(str(folder), folder), tags)
-        model.eval()
-        return model
-    check_base(card, base, str(folder))
-    model = new_classifier(base, tags)
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    adapted = attach(
-        model,
-        AdapterSettings(
-            method=card.method,
-            rank=config["r"],
-            alpha=config["lora_alpha"],
-            dropout=0.0,
-            targets=tuple(config["target_modules"]),
-        ),
-    )
-    carry_weights(adapted, folder, tags, tags)
-    merged: PreTrainedModel = adapted.merge_and_unload()
-    merged.eval()
-    return merged
+    else:
+        model = new_classifier(base, tags)
+        check_base(card, base, str(folder))
+        merge(model, read_weights(folder / ADAPTER_WEIGHTS), read_config(folder))
+    model.eval()
+    return model
+
+
+def merge(model: PreTrainedModel, state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
+    """Add an adapter to a classifier's own weights, and put its head in place; the same as PEFT's merge.
+
+    Done here on the three matrices of a layer, since PEFT's import and wrapping take longer than reading a small base.
+
+    Args:
+        model: clean, from :func:`new_classifier`.
+        state: tensors of ``adapter_model.safetensors``.
+        config: contents of ``adapter_config.json``.
+
+    Raises:
+        ModelError: if a tensor has no place in the model, or another shape.
+    """
+    import torch
+
+    scale = config["lora_alpha"] / (math.sqrt(config["r"]) if config["use_rslora"] else config["r"])
+    left = {key.removeprefix(_PEFT_PREFIX): value for key, value in state.items()}
+    own = dict(model.named_parameters())
+    try:
+        with torch.no_grad():
+            for name in [key.removesuffix(_DOWN) for key in left if key.endswith(_DOWN)]:
+                weight = own[f"{name}.weight"]
+                update = scale * left.pop(f"{name}{_UP}") @ left.pop(f"{name}{_DOWN}")
+                weight.add_(update.T if config["fan_in_fan_out"] else update)
+                if config["use_dora"]:
+                    weight.mul_((left.pop(f"{name}{_MAGNITUDE}") / weight.norm(dim=1)).unsqueeze(1))
+            for name, value in left.items():
+                if own[name].shape != value.shape:
+                    raise ModelError(f"{name} has shape {tuple(value.shape)} instead of {tuple(own[name].shape)}")
+                own[name].copy_(value)
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"the adapter does not fit the base ({error})", mend="Copy or train the run again.") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Contents of a run's ``adapter_config.json``.
+
+    Raises:
+        ModelError: if it is missing, or no JSON.
+    """
+    try:
+        config: dict[str, Any] = read_json(folder / ADAPTER_CONFIG)
+    except OnomaError as error:
+        raise ModelError(error.what, where=error.where, mend="Copy or train the run again.") from error
+    return config
 
 
 def check_base(card: RunCard, base: Base, where: str) -> None:

@@ -1,0 +1,174 @@
+import json
+import shutil
+import warnings
+
+import pytest
+import torch
+from conftest import make_base
+
+from onoma.errors import ModelError
+from onoma.models.adapters import (
+    ADAPTER_WEIGHTS,
+    AdapterSettings,
+    attach,
+    carry_weights,
+    head_name,
+    load_merged,
+    merge,
+    new_classifier,
+    read_config,
+    read_weights,
+    save_model,
+)
+from onoma.models.bases import resolve_base
+from onoma.models.runs import RunCard
+
+TAGS = ("O", "B-LOC", "I-LOC")
+METHODS = ("lora", "dora", "rslora", "full")
+
+
+@pytest.fixture(scope="module")
+def base(tiny_base):
+    return resolve_base(str(tiny_base))
+
+
+def trained(base, method, tags=TAGS, seed=1, **settings):
+    """A model with random weights everywhere that training would change."""
+    model = attach(new_classifier(base, tags), AdapterSettings(method=method, rank=4, **settings))
+    torch.manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def card(base, method, labels=("LOC",)):
+    return RunCard(labels, method, base.name, None, base.checksum, base.tokenizer_checksum, window=20)
+
+
+def logits(model):
+    with torch.inference_mode():
+        return model(input_ids=torch.arange(5, 25).reshape(2, 10)).logits
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_saved_and_merged_models_say_the_same(base, method, tmp_path):
+    model = trained(base, method)
+    save_model(model, tmp_path, base)
+    merged = load_merged(tmp_path, card(base, method), base, TAGS)
+    assert not any("lora" in name for name, _ in merged.named_parameters())
+    assert torch.allclose(logits(merged), logits(model), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "rslora"])
+def test_plain_peft_loads_what_was_saved(base, method, tmp_path):
+    from peft import PeftModel
+    from transformers import AutoModelForTokenClassification
+
+    model = trained(base, method)
+    save_model(model, tmp_path, base)
+    clean = AutoModelForTokenClassification.from_pretrained(base.folder, num_labels=len(TAGS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # PEFT warns of keys that it misses
+        plain = PeftModel.from_pretrained(clean, tmp_path).eval()
+    assert torch.allclose(logits(plain), logits(model), atol=1e-5)
+    assert read_config(tmp_path)["base_model_name_or_path"] == base.name
+
+
+def test_only_adapter_and_head_are_trained(base):
+    names = [name for name, parameter in trained(base, "lora").named_parameters() if parameter.requires_grad]
+    assert names
+    assert all("lora_" in name or "classifier" in name for name in names)
+    assert all(parameter.requires_grad for parameter in trained(base, "full").parameters())
+    targeted = trained(base, "lora", targets=("query",))
+    assert {
+        name.split(".lora_")[0].rsplit(".", 1)[-1] for name, _ in targeted.named_parameters() if "lora_" in name
+    } == {"query"}
+
+
+def test_unfit_targets_are_refused(base):
+    with pytest.raises(ModelError, match=r"adapter.targets: no linear layer .*'qury'. Did you mean 'query'"):
+        trained(base, "lora", targets=("key", "qury"))
+    with pytest.raises(ModelError, match="no linear layer"):
+        trained(base, "lora", targets=("word_embeddings",))
+    with pytest.raises(ModelError, match="no classification head"):
+        head_name(torch.nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stage_carries_weights_by_tag_name(base, method, tmp_path):
+    source = trained(base, method)
+    save_model(source, tmp_path, base)
+    same = trained(base, method, seed=2)
+    report = carry_weights(same, tmp_path, TAGS, TAGS)
+    assert torch.allclose(logits(same), logits(source), atol=1e-6)
+    assert (report.carried, report.fresh, report.dropped) == (TAGS, (), ())
+    wider = ("O", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+    other = trained(base, method, wider, seed=3)
+    report = carry_weights(other, tmp_path, TAGS, wider)
+    assert torch.allclose(logits(other)[..., [0, 3, 4]], logits(source), atol=1e-6)
+    assert report.fresh == ("B-ORG", "I-ORG")
+    narrow = trained(base, method, ("O",), seed=4)
+    assert carry_weights(narrow, tmp_path, TAGS, ("O",)).dropped == ("B-LOC", "I-LOC")
+    assert torch.allclose(logits(narrow), logits(source)[..., :1], atol=1e-6)
+
+
+def test_weights_that_do_not_fit_are_refused(base, tmp_path):
+    save_model(trained(base, "lora"), tmp_path, base)
+    with pytest.raises(ModelError, match=r"do not fit this one's.*Keep method, rank and targets"):
+        carry_weights(attach(new_classifier(base, TAGS), AdapterSettings(rank=8)), tmp_path, TAGS, TAGS)
+    with pytest.raises(ModelError, match="do not fit"):
+        carry_weights(trained(base, "dora"), tmp_path, TAGS, TAGS)
+    with pytest.raises(ModelError, match="no such file"):
+        carry_weights(trained(base, "full"), tmp_path, TAGS, TAGS)
+
+
+def test_an_adapter_never_runs_on_another_base(base, tmp_path):
+    (tmp_path / "run").mkdir()
+    save_model(trained(base, "lora"), tmp_path / "run", base)
+    other = resolve_base(str(make_base(tmp_path / "other", seed=9)))
+    with pytest.raises(ModelError, match=r"the weights of .*other.* are not those that this adapter was trained on"):
+        load_merged(tmp_path / "run", card(base, "lora"), other, TAGS)
+    twin = resolve_base(str(shutil.copytree(base.folder, tmp_path / "twin")))
+    load_merged(tmp_path / "run", card(base, "lora"), twin, TAGS)
+    (twin.folder / "tokenizer.json").write_text((twin.folder / "tokenizer.json").read_text() + " ")
+    with pytest.raises(ModelError, match="the tokenizer of"):
+        load_merged(tmp_path / "run", card(base, "lora"), resolve_base(str(twin.folder)), TAGS)
+
+
+def test_damaged_runs_are_named(base, tmp_path):
+    save_model(trained(base, "lora"), tmp_path, base)
+    weights = tmp_path / ADAPTER_WEIGHTS
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"adapter_model.safetensors: the weights are corrupt.*Copy or train"):
+        load_merged(tmp_path, card(base, "lora"), base, TAGS)
+    weights.unlink()
+    with pytest.raises(ModelError, match="no such file"):
+        load_merged(tmp_path, card(base, "lora"), base, TAGS)
+    (tmp_path / "adapter_config.json").write_text("{")
+    with pytest.raises(ModelError, match="not JSON"):
+        read_config(tmp_path)
+
+
+def test_tensors_without_a_place_are_refused(base, tmp_path):
+    save_model(trained(base, "lora"), tmp_path, base)
+    state, config = read_weights(tmp_path / ADAPTER_WEIGHTS), read_config(tmp_path)
+    with pytest.raises(ModelError, match="does not fit the base"):
+        merge(new_classifier(base, TAGS), state | {"base_model.model.gone.weight": torch.zeros(2)}, config)
+    with pytest.raises(ModelError, match=r"classifier.\w+ has shape"):
+        merge(new_classifier(base, ("O", "B-X")), state, config)
+    missing = {key: value for key, value in state.items() if "layer.0.output.dense.lora_B" not in key}
+    with pytest.raises(ModelError, match="does not fit the base"):
+        merge(new_classifier(base, TAGS), missing, config)
+
+
+def test_bases_that_cannot_tag_are_named(base, tmp_path):
+    folder = shutil.copytree(base.folder, tmp_path / "broken")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="the base's weights cannot be read"):
+        new_classifier(resolve_base(str(folder)), TAGS)
+    folder = shutil.copytree(base.folder, tmp_path / "vision")
+    (folder / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(ModelError, match="cannot tag tokens"):
+        new_classifier(resolve_base(str(folder)), TAGS)
