@@ -41,9 +41,12 @@ def train(
     from onoma.training.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides or [])
+    from onoma.training import processes
     from onoma.training.stages import train as carry_out
 
     run = carry_out(loaded, runs=runs, overwrite=overwrite, console=show.err())
+    if not processes.is_first():
+        return
     if as_json:
         typer.echo(json.dumps({"run": str(run.folder), **run.metrics}, ensure_ascii=False))
         return

@@ -187,9 +187,15 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
         base = Base(name, folder.resolve())
         _weights(base.folder)
         return base
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if not is_hub_id(name):
         raise ModelError("no such folder", where=name, mend="A base is a folder, a hub id or bundled:NAME.")
     return _from_hub(name, revision)
+
+
+def is_hub_id(name: str) -> bool:
+    """True for a name that can only be one on the hub: no folder, nothing bundled."""
+    bundled, path = name.startswith("bundled:"), name.startswith((".", "/", "~")) or name.count("/") > 1
+    return not bundled and not path and not Path(name).is_dir()
 
 
 def _bundled(name: str) -> Base:

@@ -108,5 +108,7 @@ class LogFile(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> None:
         """Write a line."""
+        if not state.is_world_process_zero:
+            return
         with self._path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from onoma.models.bases import Base
+from onoma.models.bases import Base, is_hub_id
 from onoma.training.recipe import Recipe
 
 
@@ -24,7 +24,7 @@ def model_card(recipe: Recipe, base: Base, metrics: dict[str, Any]) -> str:
         "pipeline_tag": "token-classification",
         "tags": ["onoma", "named-entity-recognition", recipe.adapter.method],
     }
-    if not recipe.base.startswith("bundled:") and "/" not in recipe.base.strip("./")[:1]:
+    if is_hub_id(recipe.base):
         front["base_model"] = recipe.base
     if languages:
         front["language"] = languages

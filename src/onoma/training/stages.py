@@ -35,6 +35,7 @@ from onoma.models.adapters import (
 )
 from onoma.models.bases import Base, resolve_base
 from onoma.models.runs import RunCard
+from onoma.training import processes
 from onoma.training.card import model_card
 from onoma.training.data import StageData, label_set, load_corpora, only_labels, stage_data
 from onoma.training.features import Features, epoch_shares, make_features
@@ -78,7 +79,7 @@ def train(recipe: Recipe, *, runs: Path = Path("runs"), overwrite: bool = False,
         >>> run.metrics["stages"][-1]["test"]["as"]["all"]["micro"]["f1"]  # doctest: +SKIP
         0.82
     """
-    console = console or Console(stderr=True)
+    console = (console or Console(stderr=True)) if processes.is_first() else Console(quiet=True)
     target = runs / recipe.name
     if target.exists() and not overwrite:
         made_by = target / "recipe.yaml"
@@ -89,12 +90,15 @@ def train(recipe: Recipe, *, runs: Path = Path("runs"), overwrite: bool = False,
             where=str(target),
             mend="Choose another name with --set name=..., or replace it with --overwrite.",
         )
+    processes.wait()
     base = resolve_base(recipe.base)
     corpora = load_corpora(recipe, console)
     work = _Work(recipe, base, corpora, label_set(recipe, corpora), runs / f"{recipe.name}.partial", console)
     for number, stage in enumerate(recipe.stages, start=1):
         work.carry_out(stage, number)
-    work.finish(target)
+    if processes.is_first():
+        work.finish(target)
+    processes.wait()
     return Run(target, read_json(target / "metrics.json"))
 
 
@@ -130,6 +134,7 @@ class _Work:
         key = self._key(stage, data)
         if not _has_key(folder / "stage.json", key):
             self._train(stage, data, folder, key)
+        processes.wait()
         self.done[stage.name], self.keys[stage.name] = folder, key
         report = read_json(folder / "metrics.json")
         self.reports.append(report)
@@ -200,9 +205,10 @@ class _Work:
             highlight=False,
         )
         checkpoints = folder.with_name(f"{folder.name}.work")
-        if not _has_key(checkpoints / "key.json", key):
+        if processes.is_first() and not _has_key(checkpoints / "key.json", key):
             shutil.rmtree(checkpoints, ignore_errors=True)
             write_json(checkpoints / "key.json", {"key": key})
+        processes.wait()
         set_seed(self.recipe.seed)
         model = attach(
             new_classifier(self.base, settings.tags.tags), AdapterSettings(**self.recipe.adapter.model_dump())
@@ -228,6 +234,8 @@ class _Work:
                 "are in no entity, and a head can settle there: lower learning_rate, raise head_learning_rate or "
                 "warmup, or train longer."
             )
+        if not processes.is_first():
+            return
         with atomic_folder(folder, replace=True) as beside:
             save_model(model, beside, self.base)
             self._run_card(settings).write(beside)

@@ -20,6 +20,7 @@ from onoma.document import Document
 from onoma.evaluation.evaluate import evaluate
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
 from onoma.models.torch_logits import TorchLogits
+from onoma.training import processes
 from onoma.training.callbacks import LogFile, ProgressBar
 from onoma.training.features import IGNORED, EpochBatches, Features
 from onoma.training.precision import Precision, choose_precision
@@ -84,9 +85,8 @@ def train_tagger(
     if training.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     sample = _collate([features[index] for index in _usual_rows(features, training.batch_pieces)], encoder.pad)
-    if torch.cuda.is_available():
-        model.cuda()
-    precision = choose_precision(training.precision, model, sample)
+    model.to(processes.device())
+    precision = processes.agree(choose_precision(training.precision, model, sample))
     selecting = bool(validation) and training.select == "best"
     arguments = TrainingArguments(
         output_dir=str(folder),

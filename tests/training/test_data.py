@@ -1,0 +1,90 @@
+import pytest
+from rich.console import Console
+
+from onoma.corpus import Corpus
+from onoma.document import Document, Span, from_words
+from onoma.errors import RecipeError
+from onoma.training.data import label_set, load_corpora, stage_data
+from onoma.training.recipe import parse_recipe
+
+
+def corpus(**splits):
+    return Corpus.from_documents(splits)
+
+
+def named(text, label="LOC"):
+    return Document(text, (Span(0, len(text.split()[0]), label),))
+
+
+def recipe(stage, **changes):
+    content = {
+        "name": "x",
+        "base": "b",
+        "data": {"source": "{corpus}", "corpora": {"a": {}, "b": {}}},
+        "stages": [{"name": "s", "train": ["a"]} | stage],
+    }
+    return parse_recipe(content | changes)
+
+
+def texts(documents):
+    return [document.text for document in documents]
+
+
+def test_labels_come_from_training_data_or_the_recipe():
+    corpora = {"a": corpus(train=[named("Rome", "LOC"), named("UN", "ORG")], test=[named("Ann", "PER")])}
+    assert label_set(recipe({}), corpora) == ("LOC", "ORG")
+    assert label_set(recipe({}, labels=["ORG"]), corpora) == ("ORG",)
+    with pytest.raises(RecipeError, match=r"labels: no training corpus has the label 'LCO'. Did you mean 'LOC'"):
+        label_set(recipe({}, labels=["LCO"]), corpora)
+    with pytest.raises(RecipeError, match="no training corpus has a labelled span"):
+        label_set(recipe({}), {"a": corpus(train=[Document("Rome")])})
+
+
+def test_only_the_runs_labels_are_learned():
+    corpora = {"a": corpus(train=[Document("Rome UN", (Span(0, 4, "LOC"), Span(5, 7, "ORG")))])}
+    data = stage_data(recipe({}), recipe({}).stages[0], corpora, ("ORG",))
+    assert [span.label for span in data.training_documents[0].spans] == ["ORG"]
+
+
+def test_deduplication_also_keeps_validation_and_tests_out_of_training():
+    corpora = {
+        "a": corpus(
+            train=[named("Rome"), named("Rome"), named("Oslo"), named("Lima"), named("Bonn")],
+            test=[from_words(["Oslo"])],
+        ),
+        "b": corpus(train=[named("Bonn"), named("Kiel")], validation=[named("Lima")]),
+    }
+    wanted = recipe({"train": ["a", "b"], "validation": ["b"], "deduplicate": True}, evaluate=["a"])
+    data = stage_data(wanted, wanted.stages[0], corpora, ("LOC",))
+    assert [texts(part) for part in data.train] == [["Rome", "Bonn"], ["Kiel"]]
+    assert data.repeats == 4
+    assert texts(data.validation) == ["Lima"]
+
+
+def test_limits_are_drawn_by_seed():
+    corpora = {"a": corpus(train=[named(f"Rome{number}") for number in range(50)])}
+    chosen = []
+    for seed in (1, 1, 2):
+        wanted = recipe({"train": [{"corpus": "a", "limit": 5}]}, seed=seed)
+        chosen.append(texts(stage_data(wanted, wanted.stages[0], corpora, ("LOC",)).training_documents))
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert len(set(chosen[0])) == 5
+
+
+def test_nothing_left_to_train_on_is_an_error():
+    corpora = {"a": corpus(train=[Document("  \n")])}
+    with pytest.raises(RecipeError, match=r"stage s: no sentence of the corpus 'a' \(train\) is left"):
+        stage_data(recipe({}), recipe({}).stages[0], corpora, ("LOC",))
+
+
+def test_only_named_corpora_are_read_and_bad_rows_are_told(write, tmp_path):
+    write("a.jsonl", '{"text": "Rome", "spans": [[0, 4, "LOC"]]}\n{"text": 3}\n')
+    wanted = recipe(
+        {}, data={"source": str(tmp_path / "{corpus}.jsonl"), "corpora": {"a": {}, "b": {}}, "on_error": "skip"}
+    )
+    console = Console(record=True, width=200)
+    assert list(load_corpora(wanted, console)) == ["a"]
+    told = console.export_text()
+    assert "corpus a: train 1" in told
+    assert "1 bad rows skipped, the first:" in told
+    assert "a.jsonl:2" in told
