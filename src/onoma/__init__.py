@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onoma.evaluation.evaluate import evaluate
     from onoma.extractors.base import Extractor
     from onoma.extractors.load import load
+    from onoma.models.hub import push_to_hub
     from onoma.training.recipe import load_recipe
     from onoma.training.stages import train
 
@@ -27,6 +28,7 @@ _WHERE = {
     "load": "onoma.extractors.load",
     "load_corpus": "onoma.corpus.load",
     "load_recipe": "onoma.training.recipe",
+    "push_to_hub": "onoma.models.hub",
     "save_corpus": "onoma.corpus.load",
     "train": "onoma.training.stages",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "load",
     "load_corpus",
     "load_recipe",
+    "push_to_hub",
     "save_corpus",
     "train",
 ]

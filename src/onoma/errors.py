@@ -45,6 +45,15 @@ class ModelError(OnomaError):
     exit_code = 5
 
 
+class InterruptedRunError(OnomaError):
+    """The user pressed Ctrl-C."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", mend="What was finished is kept; the same command goes on from there.")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say which known word was probably meant: ``"Did you mean 'stages'?"``, or list them all.
 

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command()(bases)
 
 
-@show.quiet_libraries
+@show.command
 def bases(as_json: Annotated[bool, show.JsonOption] = False) -> None:
     """List the bases that come with the package, and what of them is on disk.
 

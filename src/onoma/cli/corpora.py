@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
     )(convert)
 
 
-@show.quiet_libraries
+@show.command
 def check(
     corpus: Annotated[str, typer.Argument(help="A path, hub:REPO[:CONFIG] or examples:NAME.")],
     base: Annotated[str | None, typer.Option(help="A base, to see how it takes the text.")] = None,
@@ -65,7 +65,7 @@ def check(
         _show_report(corpus, report)
 
 
-@show.quiet_libraries
+@show.command
 def convert(
     source: Annotated[str, typer.Argument(help="A path, hub:REPO[:CONFIG] or examples:NAME.")],
     target: Annotated[Path, typer.Argument(help="A file for one split, or a folder that gets a file a split.")],

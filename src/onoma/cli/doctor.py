@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-@show.quiet_libraries
+@show.command
 def doctor(as_json: Annotated[bool, show.JsonOption] = False) -> None:
     """Say what Onoma finds on this machine: packages, device, number formats, bases, cache."""
     from onoma.files import cache_folder

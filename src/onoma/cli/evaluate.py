@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     )(evaluate)
 
 
-@show.quiet_libraries
+@show.command
 def evaluate(
     extractor: Annotated[str, typer.Argument(help="A run folder, a rules file or a hub id.")],
     corpus: Annotated[str, typer.Argument(help="Gold: a path, hub:REPO[:CONFIG] or examples:NAME.")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
     )(extract)
 
 
-@show.quiet_libraries
+@show.command
 def extract(
     extractor: Annotated[str, typer.Argument(help="A run folder, a rules file or a hub id.")],
     texts: Annotated[
@@ -56,6 +57,9 @@ def extract(
         from onoma.extractors.load import load
 
         found = load(extractor, base=base)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A byte of the command line that is no UTF-8 becomes \udcff, which JSON reads back as what it was.
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = show.out()
     # A generator, not a list: results appear as they come, and memory stays flat.
     for document in found.extract(documents for documents in _documents(texts, unit)):

@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 
 from onoma import __version__
-from onoma.cli import bases, corpora, doctor, evaluate, extract, quickstart, train
+from onoma.cli import bases, corpora, doctor, evaluate, extract, push, quickstart, train
 from onoma.errors import OnomaError
 
-INTERRUPTED = 130
 BUG = 70
 
 app = typer.Typer(
@@ -27,7 +26,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 other errors, 2 usage, 3 data, 4 recipe, 5 model, 130 stopped, 70 a bug in Onoma.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (quickstart, train, evaluate, extract, corpora, bases, doctor):
+for module in (quickstart, train, evaluate, extract, push, corpora, bases, doctor):
     module.register(app)
 
 
@@ -50,9 +49,7 @@ def run() -> None:
     """Run the command line; errors that a user can mend are one message, never a traceback."""
     debug = os.environ.get("ONOMA_DEBUG") == "1"
     try:
-        app()
-    except KeyboardInterrupt:
-        _fail("interrupted. What was finished is kept; the same command goes on from there.", INTERRUPTED)
+        app(prog_name="onoma")
     except OnomaError as error:
         if debug:
             raise

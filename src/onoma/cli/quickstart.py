@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(quickstart)
 
 
-@show.quiet_libraries
+@show.command
 def quickstart(
     runs: Annotated[Path, typer.Option(help="Folder that holds runs.")] = Path("runs"),
 ) -> None:

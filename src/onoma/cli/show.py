@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from onoma.document import Document
+from onoma.errors import InterruptedRunError
 
 _COLOURS = ("black on green", "black on cyan", "black on yellow", "white on magenta", "white on blue", "black on red")
 
@@ -52,25 +53,27 @@ def highlighted(document: Document, labels: Sequence[str]) -> Any:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     """A table whose columns of numbers stand on the right."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    result = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    result = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numbers = all(_is_number(row[index]) for row in rows) and bool(rows)
         result.add_column(column, justify="right" if numbers else "left", no_wrap=numbers, overflow="fold")
     for row in rows:
         result.add_row(*(str(cell) for cell in row))
-    return result
+    return Group(Text(title, style="bold", no_wrap=True, overflow="ignore"), result)
 
 
 def _is_number(cell: Any) -> bool:
     return str(cell).replace(",", "").replace(".", "").replace("%", "").strip("–-[] ").isdigit() or str(cell) == "–"
 
 
-def quiet_libraries(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the chatter of the libraries underneath off the screen, for a command that imports them."""
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a command: the chatter of the libraries underneath stays off the screen, an interrupt has its message."""
 
-    @functools.wraps(command)
+    @functools.wraps(function)
     def silenced(*args: Any, **kwargs: Any) -> Any:
         import logging
         import os
@@ -83,7 +86,10 @@ def quiet_libraries(command: Callable[..., Any]) -> Callable[..., Any]:
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|transformers|accelerate)\b")
         logging.getLogger("torch").setLevel(logging.ERROR)
-        return command(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except KeyboardInterrupt as error:  # typer would end without a word
+            raise InterruptedRunError from error
 
     return silenced
 

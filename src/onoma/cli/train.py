@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     )(train)
 
 
-@show.quiet_libraries
+@show.command
 def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
     overrides: Annotated[
@@ -31,7 +31,9 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder that holds runs.")] = Path("runs"),
-    overwrite: Annotated[bool, typer.Option(help="Replace a run of that name that another recipe made.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run of that name that another recipe made.")
+    ] = False,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
     """Train what a recipe says, and leave a run folder.
