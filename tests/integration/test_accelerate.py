@@ -1,0 +1,34 @@
+"""One recipe under launchers: `accelerate launch`, and two processes as it starts them where there are two GPUs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.integration
+
+
+def test_two_processes_train_one_run(tiny_recipe, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    training = {"learning_rate": 5e-3, "batch_pieces": 128, "epochs": 2}
+    recipe.write_text(yaml.safe_dump(tiny_recipe(training=training)))
+    # On CPUs `accelerate launch` starts one process only; on GPUs it starts several through this module.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "onoma"]
+    done = subprocess.run(
+        [*launch, "train", recipe, "--runs", tmp_path / "two"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("Strict entity F1") == 1
+    assert done.stderr.count("stage source: 120 sentences") == 1
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "-m", "onoma"]
+    one = subprocess.run([*launch, "train", recipe, "--runs", tmp_path / "one"], capture_output=True, text=True)
+    assert one.returncode == 0, one.stderr[-3000:]
+    metrics = {
+        name: json.loads((tmp_path / name / "tiny" / "metrics.json").read_text())["stages"] for name in ("one", "two")
+    }
+    for alone, together in zip(metrics["one"], metrics["two"], strict=True):
+        # Each process takes every other batch of the same plan.
+        assert abs(together["steps"] - alone["steps"] / 2) <= 2
+    assert not list((tmp_path / "two").glob("*.partial"))
