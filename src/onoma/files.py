@@ -82,6 +82,12 @@ def move_folder(source: Path, target: Path) -> None:
     _fsync(target.parent)
 
 
+def link_folder(source: Path, target: Path) -> None:
+    """Make ``target`` a folder of the same files, sharing their bytes where the file system can."""
+    with atomic_folder(target, replace=True) as beside:
+        shutil.copytree(source, beside, copy_function=_link, dirs_exist_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file that is either whole or absent."""
     with atomic_file(path) as beside:
@@ -129,6 +135,13 @@ def _fsync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
 
 
 def _umask() -> int:

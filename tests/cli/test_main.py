@@ -10,7 +10,21 @@ import onoma
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "evaluate", "extract", "check", "convert", "bases", "doctor", "quickstart", "push"]
+    "command",
+    [
+        "",
+        "train",
+        "evaluate",
+        "extract",
+        "check",
+        "convert",
+        "bases",
+        "doctor",
+        "quickstart",
+        "push",
+        "study",
+        "compare",
+    ],
 )
 def test_help(onoma_cli, command):
     done = onoma_cli(*filter(None, [command]), "--help")

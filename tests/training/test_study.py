@@ -1,0 +1,112 @@
+import json
+import os
+import re
+
+import pytest
+import yaml
+from rich.console import Console
+
+from onoma.errors import DataError, RecipeError
+from onoma.training.study import load_study, run_study
+
+VARIANTS = {
+    "two-stage": {"about": "source, then target"},
+    "zero-shot": {"set": {"stages": [{"name": "source", "train": ["hi", "bn"], "validation": ["as"]}]}},
+    "full": {"set": {"adapter.method": "full", "stages.source.train": ["hi"]}, "seeds": [1]},
+    "few": {"set": {"stages.target.train": [{"corpus": "as", "limit": 10}]}},
+}
+
+
+@pytest.fixture
+def study_file(tiny_recipe, write):
+    def make(**changes):
+        write("recipe.yaml", yaml.safe_dump(tiny_recipe()))
+        content = {
+            "name": "tiny-study",
+            "recipe": "recipe.yaml",
+            "seeds": [1, 2],
+            "variants": VARIANTS,
+            "curves": {"Target sentences": {10: "few", 30: "two-stage"}},
+        }
+        return write("study.yaml", yaml.safe_dump(content | changes, sort_keys=False))
+
+    return make
+
+
+def quiet():
+    return Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: PTH123
+
+
+def test_a_study_of_another_pair_of_languages_is_one_file(study_file, tmp_path):
+    console = quiet()
+    found = run_study(load_study(study_file()), runs=tmp_path / "runs", console=console)
+    told = console.export_text()
+    # Two seeds of the source stage serve three variants; the full variant trains its own.
+    assert told.count("trained before") == 4
+    assert re.findall(r"\d/7: (\S+)", told)[:5] == [
+        "two-stage-seed1",
+        "zero-shot-seed1",
+        "full-seed1",
+        "few-seed1",
+        "two-stage-seed2",
+    ]
+    systems = {line.name: line for line in found.systems}
+    assert systems["two-stage"].seeds == (1, 2)
+    assert systems["full"].seeds == (1,)
+    assert systems["two-stage"].p is None
+    assert systems["few"].full.documents == 40
+    folder = tmp_path / "runs" / "tiny-study"
+    assert not list(folder.rglob("model.safetensors"))
+    assert len(list(folder.rglob("adapter_model.safetensors"))) > 6
+    comparison = json.loads((folder / "comparison.json").read_text())
+    assert comparison["corpus"] == "as"
+    markdown = (folder / "report.md").read_text()
+    assert markdown.startswith("# tiny-study\n\ntwo-stage: ")
+    assert "| two-stage | 2 |" in markdown
+    assert "## F1 by target sentences" in markdown
+    page = (folder / "report.html").read_text()
+    assert page.count("<svg") == 2
+    assert not re.search(r'(src|href)="https?:', page)
+
+    again = quiet()
+    before = (folder / "report.html").read_bytes()
+    run_study(load_study(study_file()), runs=tmp_path / "runs", console=again)
+    assert "stage" not in again.export_text().replace("two-stage", "")
+    assert (folder / "report.html").read_bytes() == before
+
+
+def test_profiles_overrides_and_variants_win_in_this_order(study_file, write):
+    profile = write(
+        "profile.yaml", yaml.safe_dump({"training": {"epochs": 7, "batch_pieces": 99}, "adapter": {"method": "dora"}})
+    )
+    study = load_study(study_file(), profile=profile, overrides=["training.epochs=8"])
+    first = study.recipes["two-stage"][0]
+    assert (first.training.epochs, first.training.batch_pieces, first.adapter.method) == (8, 99, "dora")
+    assert study.recipes["full"][0].adapter.method == "full"
+    assert [recipe.name for recipe in study.recipes["few"]] == ["few-seed1", "few-seed2"]
+    assert [recipe.seed for recipe in study.recipes["few"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variantss": {}}, "unknown key 'variantss'. Did you mean 'variants'"),
+        ({"variants": {"a": {"sett": {}}}}, "unknown key 'variants.a.sett'. Did you mean 'set'"),
+        ({"variants": {"a": {"set": {"adapter.rnak": 3}}}, "curves": {}}, "variants.a: unknown key 'adapter.rnak'"),
+        ({"reference": "two-stag"}, "no variant 'two-stag'. Did you mean 'two-stage'"),
+        ({"curves": {"x": {1: "fwe"}}}, "no variant 'fwe'. Did you mean 'few'"),
+        ({"name": "a/b"}, "name: String should match pattern"),
+        ({"recipe": "gone.yaml"}, "gone.yaml: no such recipe"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_trained(study_file, changes, message):
+    with pytest.raises(RecipeError, match=message):
+        load_study(study_file(**changes))
+
+
+def test_chosen_variants(study_file, tmp_path):
+    study = load_study(study_file())
+    with pytest.raises(RecipeError, match="no variant 'zero'. Did you mean 'zero-shot'"):
+        run_study(study, runs=tmp_path, only=["zero"], console=quiet())
+    with pytest.raises(DataError, match="no system 'two-stage' to compare with. Known: zero-shot"):
+        run_study(study, runs=tmp_path, only=["zero-shot"], console=quiet())
