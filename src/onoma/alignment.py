@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onoma.errors import ModelError
+from onoma.scripts import rewriting
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,6 +31,7 @@ class WordEncoder:
 
     Args:
         tokenizer: a ``tokenizers.Tokenizer``; its truncation and padding are switched off.
+        rewrite: names of :data:`onoma.scripts.REWRITINGS`, done to each word before the tokenizer sees it.
 
     Attributes:
         prefix, suffix: ids that open and close every input, such as ``<s>`` and ``</s>``.
@@ -42,7 +44,7 @@ class WordEncoder:
         [(30, 4821), (977,)]
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, rewrite: Sequence[str] = ()) -> None:
         from tokenizers import pre_tokenizers
 
         tokenizer.no_truncation()
@@ -51,13 +53,14 @@ class WordEncoder:
             # RoBERTa's vocabulary marks a word by the space before it; pre-split words have none.
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
         self._tokenizer = tokenizer
+        self._table = rewriting(rewrite)
         self._cache: dict[str, tuple[int, ...]] = {}
         self.prefix, self.suffix = _special_ids(tokenizer)
         self.pad = _first_id(tokenizer, "<pad>", "[PAD]", "<|endoftext|>", "</s>") or 0
         self.unknown = _first_id(tokenizer, "<unk>", "[UNK]")
 
     @classmethod
-    def from_folder(cls, folder: Path) -> WordEncoder:
+    def from_folder(cls, folder: Path, rewrite: Sequence[str] = ()) -> WordEncoder:
         """Read ``tokenizer.json`` of a model folder.
 
         Raises:
@@ -73,9 +76,10 @@ class WordEncoder:
                 mend="Save the tokenizer once with AutoTokenizer.from_pretrained(...).save_pretrained(folder).",
             )
         try:
-            return cls(Tokenizer.from_file(str(path)))
+            tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"not a tokenizer ({error})", where=str(path)) from error
+        return cls(tokenizer, rewrite)
 
     @property
     def vocabulary_size(self) -> int:
@@ -93,7 +97,7 @@ class WordEncoder:
             if len(cache) + len(missing) > _CACHE_SIZE:
                 cache.clear()
                 missing = list(dict.fromkeys(words))
-            batch = [[_readable(word)] for word in missing]
+            batch = [[_readable(word.translate(self._table))] for word in missing]
             encodings = self._tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)
             for word, encoding in zip(missing, encodings, strict=True):
                 cache[word] = tuple(encoding.ids[:MAX_PIECES])

@@ -15,6 +15,7 @@ CARD = RunCard(
     window=40,
     subwords="mean",
     thresholds={"LOC": 0.5},
+    rewrite=("assamese-as-bengali",),
 )
 
 

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from rich.console import Console
 from onoma.errors import DataError, RecipeError
 from onoma.training.study import load_study, run_study
 
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 VARIANTS = {
     "two-stage": {"about": "source, then target"},
     "zero-shot": {"set": {"stages": [{"name": "source", "train": ["hi", "bn"], "validation": ["as"]}]}},
@@ -110,3 +112,9 @@ def test_chosen_variants(study_file, tmp_path):
         run_study(study, runs=tmp_path, only=["zero"], console=quiet())
     with pytest.raises(DataError, match="no system 'two-stage' to compare with. Known: zero-shot"):
         run_study(study, runs=tmp_path, only=["zero-shot"], console=quiet())
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.rglob("study*.yaml")), ids=lambda path: path.name)
+def test_the_shipped_studies_are_valid(path):
+    study = load_study(path, profile=path.with_name("bundled.yaml"))
+    assert all(recipe.base.startswith("bundled:") for recipes in study.recipes.values() for recipe in recipes)

@@ -58,7 +58,7 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
         thresholds=card.thresholds,
     )
     # Before torch is imported, a large tokenizer takes two thirds of the time that it takes after.
-    encoder = WordEncoder.from_folder(base.folder)
+    encoder = WordEncoder.from_folder(base.folder, card.rewrite)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: base.checksum)  # hashed while the main thread imports torch and transformers
         model: Any = load_merged(folder, card, base, settings.tags.tags)

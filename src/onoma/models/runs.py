@@ -28,6 +28,7 @@ class RunCard:
         window: pieces of a usual window.
         subwords: ``"first"`` or ``"mean"``: how a word's logits come from its pieces.
         thresholds: least span score of each label.
+        rewrite: names of :data:`onoma.scripts.REWRITINGS`.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +40,7 @@ class RunCard:
     window: int
     subwords: Literal["first", "mean"] = "first"
     thresholds: dict[str, float] = field(default_factory=dict)
+    rewrite: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write ``onoma.json`` into a folder."""
@@ -60,7 +62,7 @@ class RunCard:
             content: dict[str, Any] = dict(read_json(path))
             if content.pop("format") != FORMAT_VERSION or content.pop("kind") != "tagger":
                 raise ModelError("this run is of another version of Onoma", where=str(path), mend="Upgrade onoma.")
-            content["labels"] = tuple(content["labels"])
+            content |= {name: tuple(content[name]) for name in ("labels", "rewrite")}
             return cls(**content)
         except (OnomaError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, ModelError):

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from onoma.errors import RecipeError, nearest
+from onoma.scripts import rewriting
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -129,6 +130,7 @@ class Recipe(_Section):
     base: str = Field(description="hub id, folder or bundled:NAME")
     seed: int = Field(13, ge=0, description="of everything that is drawn")
     labels: tuple[str, ...] | None = Field(None, description="entity types; default: those of the training data")
+    rewrite: tuple[str, ...] = Field((), description="letters shown to the base as others: names in onoma.scripts")
     data: Data
     adapter: Adapter = Adapter()
     training: Training = Training()
@@ -152,6 +154,7 @@ class Recipe(_Section):
                 )
             known.append(stage.name)
             self.training_of(stage)
+        rewriting(self.rewrite)
         for name in self.evaluate:
             if name not in corpora:
                 raise ValueError(f"evaluate names the corpus {name!r}. {nearest(name, corpora)}")

@@ -41,7 +41,7 @@ from onoma.training import processes
 from onoma.training.card import model_card
 from onoma.training.data import StageData, label_set, load_corpora, only_labels, stage_data
 from onoma.training.features import Features, epoch_shares, make_features
-from onoma.training.recipe import Recipe, Stage
+from onoma.training.recipe import Recipe, Stage, load_recipe
 
 _RECORDED = ("onoma", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
 
@@ -92,8 +92,7 @@ def train(
     console = (console or Console(stderr=True)) if processes.is_first() else Console(quiet=True)
     target = runs / recipe.name
     if target.exists() and not overwrite:
-        made_by = target / "recipe.yaml"
-        if made_by.exists() and made_by.read_text(encoding="utf-8") == recipe.to_yaml():
+        if _made_by(target, recipe):
             return Run(target, read_json(target / "metrics.json"), fresh=False)
         raise RecipeError(
             f"there is a run {recipe.name!r} that another recipe made",
@@ -133,7 +132,7 @@ class _Work:
         self.folder = folder
         self.store = store
         self.console = console
-        self.encoder = WordEncoder.from_folder(base.folder)
+        self.encoder = WordEncoder.from_folder(base.folder, recipe.rewrite)
         self.done: dict[str, Path] = {}
         self.keys: dict[str, str] = {}
         self.reports: list[dict[str, Any]] = []
@@ -195,13 +194,14 @@ class _Work:
         shutil.rmtree(target / last.relative_to(self.folder))
 
     def _key(self, stage: Stage, data: StageData) -> str:
-        """Hash of all that a stage's result depends on."""
+        """Hash of all that a stage's result depends on; a new option that is not used does not change it."""
         content: list[Any] = [
-            stage.model_dump(mode="json"),
-            self.recipe.training_of(stage).model_dump(mode="json"),
-            self.recipe.adapter.model_dump(mode="json"),
+            stage.model_dump(mode="json", exclude_defaults=True),
+            self.recipe.training_of(stage).model_dump(mode="json", exclude_defaults=True),
+            self.recipe.adapter.model_dump(mode="json", exclude_defaults=True),
             self.recipe.seed,
             self.recipe.evaluate,
+            self.recipe.rewrite,
             self.labels,
             self.recipe.base,
             self.base.checksum,
@@ -319,6 +319,7 @@ class _Work:
             tokenizer_checksum=self.base.tokenizer_checksum,
             window=settings.window,
             subwords=settings.subwords,
+            rewrite=self.recipe.rewrite,
         )
 
     def _score_tests(self, folder: Path) -> dict[str, Any]:
@@ -336,6 +337,12 @@ class _Work:
             scores[name] = found.to_dict()
         save_corpus({"predictions": predicted}, folder / "predictions.parquet")
         return scores
+
+
+def _made_by(run: Path, recipe: Recipe) -> bool:
+    with contextlib.suppress(RecipeError):
+        return load_recipe(run / "recipe.yaml") == recipe
+    return False
 
 
 def _record(corpus: str, gold: Document, seen: Collection[str]) -> dict[str, Any]:
