@@ -88,3 +88,18 @@ def test_only_named_corpora_are_read_and_bad_rows_are_told(write, tmp_path):
     assert "corpus a: train 1" in told
     assert "1 bad rows skipped, the first:" in told
     assert "a.jsonl:2" in told
+
+
+def test_copies_get_other_names_but_never_make_a_held_out_sentence():
+    corpora = {
+        "a": corpus(train=[named("Rome fell"), named("Oslo rose")], test=[from_words(["Bonn", "fell"])]),
+        "b": corpus(train=[named("Bonn"), named("Kiel"), named("UN", "ORG")]),
+    }
+    wanted = recipe({"train": [{"corpus": "a", "copies": 20, "names": ["b"]}]}, evaluate=["a"])
+    (part,) = stage_data(wanted, wanted.stages[0], corpora, ("LOC",)).train
+    assert texts(part[:2]) == ["Rome fell", "Oslo rose"]
+    assert set(texts(part[2:])) == {"Kiel fell", "Bonn rose", "Kiel rose"}
+    assert len(part) < 42
+    assert all(document.surface(document.spans[0]) == document.text.split()[0] for document in part)
+    own = recipe({"train": [{"corpus": "a", "copies": 20}]})
+    assert "Oslo fell" in texts(stage_data(own, own.stages[0], corpora, ("LOC",)).training_documents)

@@ -75,6 +75,7 @@ def test_the_shipped_recipes_are_valid(path):
         ({"stages": [{"name": "a", "train": 3}]}, "stages.0.train"),
         ({"evaluate": ["tehc"]}, "evaluate names the corpus 'tehc'. Did you mean 'tech'"),
         ({"data": {"corpora": {"hi": {}}}}, "the corpus 'hi' has no source"),
+        ({"training": {"patience": 2, "select": "last"}}, "training: patience .* needs select: best"),
         ({"rewrite": ["hindi"]}, "rewrite: no rewriting 'hindi'. Known: assamese-as-bengali, devanagari-as-bengali"),
         ({"name": "../up"}, "name: String should match pattern"),
         ({"adapter": {"method": "loar"}}, "adapter.method: Input should be 'lora'"),

@@ -193,7 +193,7 @@ def test_settings_reach_the_training(tiny_recipe, tmp_path):
     assert json.loads((result.folder / "onoma.json").read_text())["subwords"] == "mean"
     if report["silent"]:
         assert "finds no entity at all" in told
-    limited = training | {"max_steps": 3, "select": "last", "schedule": "constant"}
+    limited = training | {"patience": None, "max_steps": 3, "select": "last", "schedule": "constant"}
     result, _ = run(tiny_recipe(stages=[stage], training=limited, evaluate=[], name="limited"), tmp_path)
     assert result.metrics["stages"][0]["steps"] == 3
 
@@ -234,3 +234,21 @@ def test_a_full_disk_leaves_no_half_run(tiny_recipe, tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "tiny.partial/stages").iterdir()} == {"1-one.work"}
     result, _ = run(content, tmp_path)
     assert result.folder.exists()
+
+
+def test_averaged_weights_are_the_mean_of_the_last_epochs(tiny_recipe, tmp_path):
+    def weights_after(name, **training):
+        stage = {"name": "one", "train": ["as"], "validation": ["as"]}
+        common = {"learning_rate": 5e-3, "batch_pieces": 256, "precision": "fp32", "schedule": "constant", "warmup": 0}
+        content = tiny_recipe(stages=[stage], training=common | training, evaluate=[], name=name)
+        result, _ = run(content, tmp_path)
+        return weights(result.folder), result.metrics["stages"][0]
+
+    mean, report = weights_after("mean", epochs=3, select="average", average=2)
+    second, _ = weights_after("second", epochs=2, select="last")
+    third, last = weights_after("third", epochs=3, select="last")
+    assert not same(second, third)
+    for key, value in mean.items():
+        assert value.allclose((second[key] + third[key]) / 2, atol=1e-6)
+    assert report["steps"] == report["best_step"] == last["steps"]
+    assert report["validation_f1"] is not None

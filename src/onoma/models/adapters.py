@@ -168,17 +168,38 @@ def carry_weights(model: Any, source: Path, source_tags: Sequence[str], tags: Se
             where=str(source),
             mend="Keep method, rank and targets the same in all stages.",
         )
-    if peft:
-        from peft import set_peft_model_state_dict
-
-        set_peft_model_state_dict(model, state)
-    else:
-        model.load_state_dict(state)
+    _set_state(model, state)
     return Carried(
         carried=tuple(tag for tag in tags if tag in source_tags),
         fresh=tuple(tag for tag in tags if tag not in source_tags),
         dropped=tuple(tag for tag in source_tags if tag not in tags),
     )
+
+
+def average_weights(model: Any, folders: Sequence[Path]) -> None:
+    """Give a model the mean of the trained weights in several of its checkpoints.
+
+    That is stochastic weight averaging at the end of a schedule (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407).
+
+    Args:
+        model: from :func:`attach`.
+        folders: checkpoints, at least one.
+    """
+    name = ADAPTER_WEIGHTS if hasattr(model, "peft_config") else MODEL_WEIGHTS
+    total = read_weights(folders[0] / name)
+    for folder in folders[1:]:
+        for key, value in read_weights(folder / name).items():
+            total[key] += value
+    _set_state(model, {key: value / len(folders) for key, value in total.items()})
+
+
+def _set_state(model: Any, state: Mapping[str, torch.Tensor]) -> None:
+    if hasattr(model, "peft_config"):
+        from peft import set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, dict(state))
+    else:
+        model.load_state_dict(state)
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from onoma.corpus import Corpus, ReadLog, load_corpus
+from onoma.corpus.augment import collect_mentions, replace_mentions
 from onoma.document import Document
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.evaluate import sentence_key
@@ -41,7 +42,7 @@ def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
     Raises:
         DataError: if one cannot be read.
     """
-    used = {mix.corpus for stage in recipe.stages for mix in stage.train}
+    used = {name for stage in recipe.stages for mix in stage.train for name in (mix.corpus, *mix.names)}
     used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
     corpora = {}
     for name, source in recipe.data.corpora.items():
@@ -94,10 +95,9 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
     """
     generator = random.Random(recipe.seed)
     validation = [document for name in stage.validation for document in corpora[name]["validation"]]
-    taken: set[str] = set()
-    if stage.deduplicate:
-        tests = [document for name in recipe.evaluate for document in corpora[name]["test"]]
-        taken = {sentence_key(document) for document in (*validation, *tests)}
+    tests = [document for name in recipe.evaluate for document in corpora[name]["test"]]
+    held_out = {sentence_key(document) for document in (*validation, *tests)}
+    taken = set(held_out) if stage.deduplicate else set()
     parts = []
     repeats = 0
     for mix in stage.train:
@@ -116,5 +116,11 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
                 where=f"stage {stage.name}",
                 mend="Look at it with `onoma check`.",
             )
-        parts.append([only_labels(document, labels) for document in documents])
+        kept = [only_labels(document, labels) for document in documents]
+        if mix.copies:
+            named = [document for name in mix.names for document in corpora[name]["train"]] or kept
+            mentions = collect_mentions(only_labels(document, labels) for document in named)
+            copies = [replace_mentions(document, mentions, generator) for _ in range(mix.copies) for document in kept]
+            kept += [document for document in copies if sentence_key(document) not in held_out]
+        parts.append(kept)
     return StageData(parts, [only_labels(document, labels) for document in validation], repeats)

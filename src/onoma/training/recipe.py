@@ -89,7 +89,16 @@ class Training(_Section):
     gradient_checkpointing: bool = Field(False, description="less memory for more time")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="`auto` measures what is faster")
     patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a better F1")
-    select: Literal["best", "last"] = Field("best", description="weights to keep, by strict F1 on validation")
+    select: Literal["best", "last", "average"] = Field(
+        "best", description="weights to keep: the best on validation, the last, or the mean over the last epochs"
+    )
+    average: int = Field(5, ge=2, description="epochs that `select: average` takes the mean of")
+
+    @model_validator(mode="after")
+    def _patience_has_something_to_wait_for(self) -> Training:
+        if self.patience is not None and self.select != "best":
+            raise ValueError("patience stops by the best weights on validation: it needs select: best")
+        return self
 
 
 class Mix(_Section):
@@ -99,6 +108,8 @@ class Mix(_Section):
     split: str = Field("train", description="its split")
     weight: float = Field(1.0, gt=0, description="multiplies its share")
     limit: int | None = Field(None, ge=1, description="only this many sentences, drawn by seed")
+    copies: int = Field(0, ge=0, description="of each sentence, with other names of the same labels in it")
+    names: tuple[str, ...] = Field((), description="corpora whose training names the copies get; default: this one")
 
 
 class Stage(_Section):
@@ -144,7 +155,7 @@ class Recipe(_Section):
         for stage in self.stages:
             if stage.name in known:
                 raise ValueError(f"two stages are named {stage.name!r}")
-            for name in (*(mix.corpus for mix in stage.train), *stage.validation):
+            for name in (*(name for mix in stage.train for name in (mix.corpus, *mix.names)), *stage.validation):
                 if name not in corpora:
                     raise ValueError(f"stage {stage.name!r} names the corpus {name!r}. {nearest(name, corpora)}")
             if stage.start is not None and stage.start not in known and "/" not in stage.start:

@@ -19,6 +19,7 @@ from onoma.alignment import WordEncoder
 from onoma.document import Document
 from onoma.evaluation.evaluate import evaluate
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
+from onoma.models.adapters import average_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
 from onoma.training.callbacks import LogFile, ProgressBar
@@ -105,7 +106,7 @@ def train_tagger(
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch" if validation else "no",
         save_strategy="epoch",
-        save_total_limit=2 if selecting else 1,
+        save_total_limit=2 if selecting else training.average if training.select == "average" else 1,
         load_best_model_at_end=selecting,
         metric_for_best_model="f1" if selecting else None,
         greater_is_better=True if selecting else None,
@@ -141,8 +142,12 @@ def train_tagger(
         trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
     finally:
         bar.close()
+    if training.select == "average":
+        average_weights(model, _checkpoints(folder))
+        trainer.evaluate()
     state = trainer.state
     best = state.best_global_step if selecting and state.best_global_step else state.global_step
+    # The last of a step's entries counts: averaged weights are scored after the step's own.
     f1 = next((entry for entry in reversed(state.log_history) if entry.get("step") == best and "eval_f1" in entry), {})
     return Outcome(
         steps=state.global_step,
@@ -295,6 +300,10 @@ def _usual_rows(features: Features, budget: int) -> list[int]:
     middle = len(order) // 2
     count = max(1, budget // max(1, int(features.lengths[order[middle]])))
     return order[max(0, middle - count // 2) :][:count]
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
 
 
 def _seconds_before(folder: Path) -> float:
