@@ -90,6 +90,13 @@ def test_only_named_corpora_are_read_and_bad_rows_are_told(write, tmp_path):
     assert "a.jsonl:2" in told
 
 
+def test_short_sentences_can_be_left_out(write, tmp_path):
+    write("a.conll", "Rome B-LOC\n\nRome B-LOC\nfell O\n")
+    data = {"source": str(tmp_path / "{corpus}.conll"), "corpora": {"a": {"min_words": 2}}}
+    corpora = load_corpora(recipe({}, data=data), Console(quiet=True))
+    assert texts(corpora["a"]["train"]) == ["Rome fell"]
+
+
 def test_copies_get_other_names_but_never_make_a_held_out_sentence():
     corpora = {
         "a": corpus(train=[named("Rome fell"), named("Oslo rose")], test=[from_words(["Bonn", "fell"])]),

@@ -252,3 +252,7 @@ def test_averaged_weights_are_the_mean_of_the_last_epochs(tiny_recipe, tmp_path)
         assert value.allclose((second[key] + third[key]) / 2, atol=1e-6)
     assert report["steps"] == report["best_step"] == last["steps"]
     assert report["validation_f1"] is not None
+    unchecked = tiny_recipe(stages=[{"name": "one", "train": ["as"], "training": {"select": "average"}}], evaluate=[])
+    result, told = run(unchecked | {"name": "unchecked"}, tmp_path)
+    assert result.metrics["stages"][0]["validation_f1"] is None
+    assert "no entity at all" not in told

@@ -56,6 +56,8 @@ def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
             options=source.options,
             log=log,
         )
+        if source.min_words > 1:
+            corpora[name] = _longer(corpora[name], source.min_words)
         sizes = ", ".join(f"{split} {len(documents)}" for split, documents in corpora[name].items())
         console.print(f"  corpus {name}: {sizes}", highlight=False)
         if log.skipped:
@@ -63,6 +65,15 @@ def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
         for what, count in log.mended.items():
             console.print(f"    mended: {what}: {count}", markup=False)
     return corpora
+
+
+def _longer(corpus: Corpus, words: int) -> Corpus:
+    return Corpus(
+        {
+            name: split.select(row for row, document in enumerate(split) if len(document.words()) >= words)
+            for name, split in corpus.items()
+        }
+    )
 
 
 def label_set(recipe: Recipe, corpora: Mapping[str, Corpus]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class CorpusSource(_Section):
     format: str | None = Field(None, description="format name, where the file name does not tell")
     language: str | None = Field(None, description="BCP 47 code; default: the corpus's name")
     options: dict[str, Any] = Field(default_factory=dict, description="reader options of the format")
+    min_words: int = Field(1, ge=1, description="leave out shorter sentences, in all splits")
 
 
 class Data(_Section):

@@ -144,7 +144,8 @@ def train_tagger(
         bar.close()
     if training.select == "average":
         average_weights(model, _checkpoints(folder))
-        trainer.evaluate()
+        if validation:
+            trainer.evaluate()
     state = trainer.state
     best = state.best_global_step if selecting and state.best_global_step else state.global_step
     # The last of a step's entries counts: averaged weights are scored after the step's own.
