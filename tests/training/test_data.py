@@ -61,6 +61,16 @@ def test_deduplication_also_keeps_validation_and_tests_out_of_training():
     assert texts(data.validation) == ["Lima"]
 
 
+def test_what_is_scored_is_held_out_whichever_split_it_is():
+    corpora = {
+        "a": corpus(
+            train=[named("Rome"), named("Oslo"), named("Lima")], validation=[named("Oslo")], test=[named("Lima")]
+        )
+    }
+    wanted = recipe({"deduplicate": True}, evaluate=["a"], score_on="validation")
+    assert texts(stage_data(wanted, wanted.stages[0], corpora, ("LOC",)).training_documents) == ["Rome"]
+
+
 def test_limits_are_drawn_by_seed():
     corpora = {"a": corpus(train=[named(f"Rome{number}") for number in range(50)])}
     chosen = []

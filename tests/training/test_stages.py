@@ -63,6 +63,13 @@ def test_predictions_are_what_the_run_extracts(tiny_run):
     assert onoma.evaluate(onoma.load(tiny_run), gold).all.f1 == scores["f1"]
 
 
+def test_settings_can_be_chosen_without_a_look_at_the_test_split(tiny_recipe, tmp_path):
+    content = tiny_recipe(stages=[{"name": "one", "train": ["as"]}], score_on="validation")
+    result, told = run(content, tmp_path)
+    assert "validation as: strict F1" in told
+    assert result.metrics["stages"][0]["test"]["as"]["all"]["documents"] == 16
+
+
 def test_the_same_recipe_gives_the_same_weights_and_is_trained_once(tiny_recipe, tmp_path):
     content = tiny_recipe(evaluate=[])
     first, _ = run(content, tmp_path / "a")

@@ -63,7 +63,10 @@ def compare(
     from onoma.evaluation.compare import read_run
     from onoma.evaluation.report import write_report
 
-    comparison = put_side_by_side({str(run): [read_run(run)] for run in runs}, corpus=corpus)
+    short = {run.resolve().name for run in runs}
+    names = [run.resolve().name if len(short) == len(runs) else str(run) for run in runs]
+    systems = {name: [read_run(run)] for name, run in zip(names, runs, strict=True)}
+    comparison = put_side_by_side(systems, corpus=corpus)
     write_report(comparison, out, title="Comparison")
     _show(comparison, out, as_json)
 

@@ -106,8 +106,8 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
     """
     generator = random.Random(recipe.seed)
     validation = [document for name in stage.validation for document in corpora[name]["validation"]]
-    tests = [document for name in recipe.evaluate for document in corpora[name]["test"]]
-    held_out = {sentence_key(document) for document in (*validation, *tests)}
+    scored = [corpora[name][split] for name in recipe.evaluate for split in {"test", recipe.score_on}]
+    held_out = {sentence_key(document) for documents in (validation, *scored) for document in documents}
     taken = set(held_out) if stage.deduplicate else set()
     parts = []
     repeats = 0

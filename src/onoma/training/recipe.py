@@ -147,7 +147,10 @@ class Recipe(_Section):
     adapter: Adapter = Adapter()
     training: Training = Training()
     stages: tuple[Stage, ...] = Field(min_length=1)
-    evaluate: tuple[str, ...] = Field((), description="corpora whose test split is scored after each stage")
+    evaluate: tuple[str, ...] = Field((), description="corpora that are scored after each stage")
+    score_on: Literal["test", "validation"] = Field(
+        "test", description="split that is scored; `validation` while settings are still being chosen"
+    )
 
     @model_validator(mode="after")
     def _names_fit(self) -> Recipe:

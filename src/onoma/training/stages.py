@@ -162,7 +162,7 @@ class _Work:
             low, high = scores["all"]["interval"]
             f1, unseen = scores["all"]["micro"]["f1"], scores["unseen"]["micro"]["f1"]
             self.console.print(
-                f"    test {name}: strict F1 {f1:.3f} [{low:.3f}, {high:.3f}], unseen {unseen:.3f}",
+                f"    {self.recipe.score_on} {name}: strict F1 {f1:.3f} [{low:.3f}, {high:.3f}], unseen {unseen:.3f}",
                 markup=False,
                 highlight=False,
             )
@@ -201,6 +201,7 @@ class _Work:
             self.recipe.adapter.model_dump(mode="json", exclude_defaults=True),
             self.recipe.seed,
             self.recipe.evaluate,
+            self.recipe.score_on,
             self.recipe.rewrite,
             self.labels,
             self.recipe.base,
@@ -327,7 +328,7 @@ class _Work:
         scores = {}
         predicted: list[Document] = []
         for name in self.recipe.evaluate:
-            gold = [only_labels(document, self.labels) for document in self.corpora[name]["test"]]
+            gold = [only_labels(document, self.labels) for document in self.corpora[name][self.recipe.score_on]]
             found = evaluate(extractor, gold, seen=self.seen, seed=self.recipe.seed)
             predicted += [
                 # All that a comparison of runs has to know, so that it needs no data but this file.
