@@ -23,7 +23,7 @@ def run(tmp_path):
             predicted.append(Document(document.text, spans, meta=meta))
         save_corpus({"predictions": predicted}, folder / "predictions.parquet")
         stage = {"seconds": seconds, "trainable": 7, "bytes": 9_000_000}
-        (folder / "metrics.json").write_text(json.dumps({"seed": seed, "stages": [stage, stage]}))
+        (folder / "metrics.json").write_text(json.dumps({"seed": seed, "score_on": "test", "stages": [stage, stage]}))
         (folder / "environment.json").write_text(json.dumps({"device": "a machine"}))
         log = [
             {"step": 1, "eval_f1": 0.1},

@@ -14,7 +14,9 @@ def system(name, mean, *, p=0.2, sd=0.01, curve=((1.0, 0.2), (2.0, 0.5))):
     )
 
 
-COMPARISON = Comparison("as", "plain", [system("plain", 0.7, p=None), system("<b>|x", 0.8, p=0.0004)], "two cores")
+COMPARISON = Comparison(
+    "as", "test", "plain", [system("plain", 0.7, p=None), system("<b>|x", 0.8, p=0.0004)], "two cores"
+)
 
 
 class Tags(HTMLParser):
@@ -61,7 +63,7 @@ def test_pages_hold_the_figures_and_nothing_foreign(tmp_path):
 @pytest.mark.parametrize("p", [0.3])
 def test_chance_is_called_chance(tmp_path, p):
     write_report(
-        Comparison("as", "a", [system("a", 0.7, p=None, sd=None), system("b", 0.71, p=p, curve=())], "m"),
+        Comparison("as", "test", "a", [system("a", 0.7, p=None, sd=None), system("b", 0.71, p=p, curve=())], "m"),
         tmp_path,
         title="t",
     )

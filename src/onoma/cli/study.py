@@ -92,5 +92,5 @@ def _show(comparison: Comparison, folder: Path, as_json: bool) -> None:
         )
     console = show.out()
     columns = ("system", "seeds", "F1", "95 % interval", "unseen F1", "difference", "p")
-    console.print(show.table(f"Strict entity F1 on {comparison.corpus}", columns, rows))
+    console.print(show.table(f"Strict entity F1 on {comparison.corpus}, {comparison.split}", columns, rows))
     console.print(f"Report: [bold]{folder / 'report.html'}[/]", soft_wrap=True)

@@ -123,12 +123,14 @@ class Comparison:
 
     Args:
         corpus: that the scores are of.
+        split: of it.
         reference: that the tests are against.
         systems: in the order given.
         machine: what the runs were made on.
     """
 
     corpus: str
+    split: str
     reference: str
     systems: list[System]
     machine: str
@@ -207,7 +209,8 @@ def compare(
         for line in lines
     ]
     devices = {str(run.environment["device"]) for run in runs}
-    return Comparison(corpus, reference, tested, "; ".join(sorted(devices)))
+    split = runs[0].metrics["score_on"]
+    return Comparison(corpus, split, reference, tested, "; ".join(sorted(devices)))
 
 
 def _counts(group: Sequence[RunResult], corpus: str) -> npt.NDArray[np.int64]:

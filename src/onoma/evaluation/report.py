@@ -63,7 +63,7 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
     systems = comparison.systems
     first = systems[0]
     main = _Table(
-        f"Strict entity F1 on {comparison.corpus}",
+        f"Strict entity F1 on {comparison.corpus}, {comparison.split}",
         ("system", "seeds", "F1", "95 % interval", "unseen F1", "difference", "p", "p (Holm)", "p unseen"),
         [
             (
@@ -156,7 +156,8 @@ def _headline(comparison: Comparison) -> str:
     reference = next(line for line in comparison.systems if line.name == comparison.reference)
     best = max(comparison.systems, key=lambda line: line.full.mean)
     text = (
-        f"{reference.name}: {_mean(reference.full)} strict F1 on {comparison.corpus}, {_mean(reference.unseen)} unseen."
+        f"{reference.name}: {_mean(reference.full)} strict F1 on {comparison.corpus} ({comparison.split}), "
+        f"{_mean(reference.unseen)} unseen."
     )
     if best.p is not None and best.p_holm is not None:
         sure = "a difference" if best.p_holm < _SIGNIFICANT else "which may be chance"

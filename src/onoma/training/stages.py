@@ -183,6 +183,7 @@ class _Work:
             "base": self.recipe.base,
             "labels": list(self.labels),
             "corpora": sizes,
+            "score_on": self.recipe.score_on,
             "stages": self.reports,
         }
         write_json(self.folder / "metrics.json", metrics)
