@@ -213,6 +213,15 @@ def test_a_silent_stage_is_told(tiny_recipe, tmp_path):
     assert "Stage one finds no entity at all on its validation data." in told
 
 
+def test_a_label_missing_from_a_stage_is_told(tiny_recipe, tmp_path, write):
+    write("c/train.conll", "Rome B-LOC\nfell O\n")
+    data = {"source": "examples:{corpus}", "corpora": {"as": {}, "c": {"source": str(tmp_path / "c")}}}
+    stages = [{"name": "one", "train": ["as"]}, {"name": "two", "train": ["c"], "start": "one"}]
+    result, told = run(tiny_recipe(data=data, stages=stages, evaluate=[]), tmp_path / "runs")
+    assert "Stage two has no training example of ORG, PER:" in told
+    assert [stage["labels_missing"] for stage in result.metrics["stages"]] == [[], ["ORG", "PER"]]
+
+
 def test_full_tuning_may_leave_the_embeddings(tiny_recipe, tiny_base, tmp_path):
     from safetensors.torch import load_file
 

@@ -228,6 +228,13 @@ class _Work:
             f"  stage {stage.name}: {len(data.training_documents)} sentences, {len(features.ids):,} pieces{repeats}",
             highlight=False,
         )
+        found = {span.label for document in data.training_documents for span in document.spans}
+        missing = [label for label in self.labels if label not in found]
+        if missing:
+            self.console.print(
+                f"  [bold yellow]Stage {stage.name} has no training example of {', '.join(missing)}:[/] it learns that "
+                "such names are in no entity, and may forget what an earlier stage knew of them."
+            )
         checkpoints = folder.with_name(f"{folder.name}.work")
         if processes.is_first() and not _has_key(checkpoints / "key.json", key):
             shutil.rmtree(checkpoints, ignore_errors=True)
@@ -274,6 +281,7 @@ class _Work:
                 "validation_sentences": len(data.validation),
                 "pieces": len(features.ids),
                 "bytes": size,
+                "labels_missing": missing,
                 "spans_lost": features.lost,
                 "spans_widened": features.widened,
                 "head": dataclasses.asdict(carried) if carried else None,
