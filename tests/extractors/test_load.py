@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from onoma.corpus import load_corpus
 from onoma.errors import ModelError
 from onoma.extractors.load import load
 
@@ -24,6 +25,17 @@ def test_thresholds_of_the_card_count(tiny_run, tmp_path):
     card = json.loads((run / "onoma.json").read_text())
     (run / "onoma.json").write_text(json.dumps(card | {"thresholds": dict.fromkeys(card["labels"], 1.0)}))
     assert load(run).extract(text).spans == ()
+
+
+def test_two_adapters_on_one_base_do_not_disturb_each_other(tiny_run):
+    gold = list(load_corpus("examples:as")["test"])
+    last = load(tiny_run)
+    alone = last.extract(gold)
+    source = load(tiny_run / "stages" / "1-source")
+    other = source.extract(gold)
+    assert last.extract(gold) == alone != other
+    assert [last.extract(document) for document in gold] == alone
+    assert source.extract(gold) == other
 
 
 def test_a_hub_id_is_found_in_the_hub_cache(tiny_run, tmp_path, monkeypatch):
