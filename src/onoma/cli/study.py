@@ -77,13 +77,12 @@ def _show(comparison: Comparison, folder: Path, as_json: bool) -> None:
         return
     rows = []
     for line in comparison.systems:
-        spread = f" ± {line.full.sd:.3f}" if line.full.sd is not None else ""
         low, high = line.full.interval
         rows.append(
             (
                 line.name,
                 len(line.seeds),
-                f"{line.full.mean:.3f}{spread}",
+                str(line.full),
                 f"[{low:.3f}, {high:.3f}]",
                 f"{line.unseen.mean:.3f}",
                 f"{line.difference:+.3f}" if line.p is not None else "reference",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,9 @@ class Score:
     sd: float | None
     interval: tuple[float, float]
     documents: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + (f" ± {self.sd:.3f}" if self.sd is not None else "")
 
 
 @dataclass(frozen=True)
@@ -191,26 +194,35 @@ def compare(
             raise DataError(f"tested on other documents of {corpus!r} than {runs[0].folder}", where=str(run.folder))
     fresh = ~np.any([run.tests[corpus].seen for run in runs], axis=0)
     counts = {name: _counts(group, corpus) for name, group in systems.items()}
-    lines = [_system(name, group, corpus, counts[name], counts[reference], fresh) for name, group in systems.items()]
-    others = [line for line in lines if line.name != reference]
-    p = {
-        line.name: approximate_randomization(counts[line.name].mean(axis=0), counts[reference].mean(axis=0), seed=_SEED)
-        for line in others
-    }
-    p_unseen = {
-        line.name: approximate_randomization(
-            counts[line.name].mean(axis=0)[fresh], counts[reference].mean(axis=0)[fresh], seed=_SEED
-        )
-        for line in others
-    }
+    pooled = {name: values.mean(axis=0) for name, values in counts.items()}
+
+    def p_values(rows: npt.NDArray[np.bool_]) -> dict[str, float]:
+        against = pooled[reference][rows]
+        return {
+            name: approximate_randomization(values[rows], against, seed=_SEED)
+            for name, values in pooled.items()
+            if name != reference
+        }
+
+    p, p_unseen = p_values(np.ones(len(texts), bool)), p_values(fresh)
     adjusted = holm(p)
-    tested = [
-        replace(line, p=p.get(line.name), p_holm=adjusted.get(line.name), p_unseen=p_unseen.get(line.name))
-        for line in lines
+    scores = {name: _score(values) for name, values in counts.items()}
+    lines = [
+        System(
+            name=name,
+            full=scores[name],
+            unseen=_score(counts[name][:, fresh]),
+            difference=scores[name].mean - scores[reference].mean,
+            p=p.get(name),
+            p_holm=adjusted.get(name),
+            p_unseen=p_unseen.get(name),
+            **_details(group, corpus),
+        )
+        for name, group in systems.items()
     ]
     devices = {str(run.environment["device"]) for run in runs}
     split = runs[0].metrics["score_on"]
-    return Comparison(corpus, split, reference, tested, "; ".join(sorted(devices)))
+    return Comparison(corpus, split, reference, lines, "; ".join(sorted(devices)))
 
 
 def _counts(group: Sequence[RunResult], corpus: str) -> npt.NDArray[np.int64]:
@@ -218,34 +230,20 @@ def _counts(group: Sequence[RunResult], corpus: str) -> npt.NDArray[np.int64]:
     return np.stack([span_counts(run.tests[corpus].gold, run.tests[corpus].predicted) for run in group])
 
 
-def _system(
-    name: str,
-    group: Sequence[RunResult],
-    corpus: str,
-    counts: npt.NDArray[np.int64],
-    against: npt.NDArray[np.int64],
-    fresh: npt.NDArray[np.bool_],
-) -> System:
-    full = _score(counts)
+def _details(group: Sequence[RunResult], corpus: str) -> dict[str, Any]:
+    """What a :class:`System` says beside its scores and tests."""
     labels = sorted({span.label for document in group[0].tests[corpus].gold for span in document.spans})
     last = [run.metrics["stages"][-1] for run in group]
-    return System(
-        name=name,
-        seeds=tuple(run.metrics["seed"] for run in group),
-        full=full,
-        unseen=_score(counts[:, fresh]),
-        labels={label: _mean_f1(group, corpus, label) for label in labels},
-        corpora={other: _mean_f1(group, other) for other in group[0].tests},
-        difference=full.mean - _score(against).mean,
-        p=None,
-        p_holm=None,
-        p_unseen=None,
-        seconds=statistics.fmean(run.seconds for run in group),
-        last_seconds=statistics.fmean(stage["seconds"] for stage in last),
-        trainable=last[0]["trainable"],
-        bytes=last[0]["bytes"],
-        curve=_mean_curve([run.curve for run in group]),
-    )
+    return {
+        "seeds": tuple(run.metrics["seed"] for run in group),
+        "labels": {label: _mean_f1(group, corpus, label) for label in labels},
+        "corpora": {other: _mean_f1(group, other) for other in group[0].tests},
+        "seconds": statistics.fmean(run.seconds for run in group),
+        "last_seconds": statistics.fmean(stage["seconds"] for stage in last),
+        "trainable": last[0]["trainable"],
+        "bytes": last[0]["bytes"],
+        "curve": _mean_curve([run.curve for run in group]),
+    }
 
 
 def _score(counts: npt.NDArray[np.int64]) -> Score:

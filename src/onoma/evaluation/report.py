@@ -69,9 +69,9 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
             (
                 line.name,
                 str(len(line.seeds)),
-                _mean(line.full),
+                str(line.full),
                 f"{line.full.interval[0]:.3f}–{line.full.interval[1]:.3f}",
-                _mean(line.unseen),
+                str(line.unseen),
                 "reference" if line.p is None else f"{line.difference:+.3f}",
                 _p(line.p),
                 _p(line.p_holm),
@@ -116,16 +116,12 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
     ]
     by_name = {line.name: line for line in systems}
     for curve in curves:
-        rows = [(f"{x:g}", name, _mean(by_name[name].full)) for x, name in sorted(curve.points.items())]
+        rows = [(f"{x:g}", name, str(by_name[name].full)) for x, name in sorted(curve.points.items())]
         tables.append(_Table(f"F1 by {curve.title.lower()}", (curve.title, "system", "F1"), rows))
     described = [(name, about[name]) for name in by_name if about.get(name)]
     if described:
         tables.append(_Table("The systems", ("system", "what it is"), described))
     return tables
-
-
-def _mean(score: Score) -> str:
-    return f"{score.mean:.3f}" + (f" ± {score.sd:.3f}" if score.sd is not None else "")
 
 
 def _p(value: float | None) -> str:
@@ -156,14 +152,12 @@ def _headline(comparison: Comparison) -> str:
     reference = next(line for line in comparison.systems if line.name == comparison.reference)
     best = max(comparison.systems, key=lambda line: line.full.mean)
     text = (
-        f"{reference.name}: {_mean(reference.full)} strict F1 on {comparison.corpus} ({comparison.split}), "
-        f"{_mean(reference.unseen)} unseen."
+        f"{reference.name}: {reference.full} strict F1 on {comparison.corpus} ({comparison.split}), "
+        f"{reference.unseen} unseen."
     )
     if best.p is not None and best.p_holm is not None:
         sure = "a difference" if best.p_holm < _SIGNIFICANT else "which may be chance"
-        text += (
-            f" Best: {best.name}, {_mean(best.full)} ({best.difference:+.3f}, p {_p(best.p_holm)} after Holm: {sure})."
-        )
+        text += f" Best: {best.name}, {best.full} ({best.difference:+.3f}, p {_p(best.p_holm)} after Holm: {sure})."
     return text
 
 

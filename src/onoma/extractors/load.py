@@ -11,7 +11,7 @@ from onoma.errors import ModelError
 from onoma.extractors.base import Extractor
 from onoma.extractors.rules import RulesExtractor
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings
-from onoma.models.bases import Base, resolve_base
+from onoma.models.bases import Base, is_hub_id, resolve_base
 from onoma.models.runs import CARD_NAME, RunCard
 
 
@@ -34,7 +34,7 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
         return _load_tagger(path, base)
     if path.suffix in {".yaml", ".yml"}:
         return RulesExtractor.from_file(path)
-    if path.exists() or str(name).startswith((".", "/", "~")) or str(name).count("/") != 1:
+    if path.exists() or not is_hub_id(str(name)) or "/" not in str(name):
         raise ModelError(
             "no such run", where=str(name), mend="Name a run folder, a rules file or a hub id (owner/name)."
         )
@@ -60,7 +60,8 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
     # Before torch is imported, a large tokenizer takes two thirds of the time that it takes after.
     encoder = WordEncoder.from_folder(base.folder, card.rewrite)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: base.checksum)  # hashed while the main thread imports torch and transformers
+        if card.method != "full":  # a full run is its own base
+            pool.submit(lambda: base.checksum)  # hashed while the main thread imports torch and transformers
         model: Any = load_merged(folder, card, base, settings.tags.tags)
     model.to(default_device())
     return TaggerExtractor(TorchLogits(model), encoder, settings)

@@ -90,6 +90,17 @@ def make_features(
     return Features(np.array(ids, np.int32), np.array(targets, np.int32), np.array(bounds), lost, widened)
 
 
+def join_features(parts: Sequence[Features]) -> Features:
+    """Rows of several corpora, one after the other."""
+    return Features(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.cumsum([0, *(length for part in parts for length in part.lengths)]),
+        sum(part.lost for part in parts),
+        sum(part.widened for part in parts),
+    )
+
+
 class EpochBatches:
     """Batch sampler: shuffled, of like lengths, within a budget of padded pieces, the same for each rank and epoch.
 

@@ -16,11 +16,13 @@ from onoma.scripts import rewriting
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a recipe or study: unknown keys are errors, and nothing changes after the check."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CorpusSource(_Section):
+class CorpusSource(Section):
     """Where one corpus lies, where that differs from the recipe's template."""
 
     source: str | None = Field(None, description="path, hub:REPO[:CONFIG] or examples:NAME; default: `data.source`")
@@ -30,7 +32,7 @@ class CorpusSource(_Section):
     min_words: int = Field(1, ge=1, description="leave out shorter sentences, in all splits")
 
 
-class Data(_Section):
+class Data(Section):
     """Corpora by name."""
 
     source: str | None = Field(None, description="template of all corpora; `{corpus}` stands for the name")
@@ -55,7 +57,7 @@ class Data(_Section):
         return stated if stated is not None else name if re.fullmatch(r"[a-z]{2,3}", name) else ""
 
 
-class Adapter(_Section):
+class Adapter(Section):
     """What is trained on top of the base."""
 
     method: Literal["lora", "dora", "rslora", "full"] = Field("lora", description="`full` trains the whole model")
@@ -70,7 +72,7 @@ class Adapter(_Section):
         return (value,) if isinstance(value, str) else value
 
 
-class Training(_Section):
+class Training(Section):
     """How a stage is trained; a stage may change any of it."""
 
     epochs: float = Field(3, gt=0, description="passes over the data")
@@ -102,7 +104,7 @@ class Training(_Section):
         return self
 
 
-class Mix(_Section):
+class Mix(Section):
     """One corpus in a stage's training data."""
 
     corpus: str = Field(description="name in `data.corpora`")
@@ -113,7 +115,7 @@ class Mix(_Section):
     names: tuple[str, ...] = Field((), description="corpora whose training names the copies get; default: this one")
 
 
-class Stage(_Section):
+class Stage(Section):
     """One training from a clean base, with fresh or carried weights."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name of the stage and of its folder")
@@ -135,7 +137,7 @@ class Stage(_Section):
         )
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """Data, stages and evaluation of a run."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name of the run and of its folder")
@@ -235,14 +237,18 @@ def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe
     try:
         return Recipe.model_validate(dict(content))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            key = str(first["loc"][-1])
-            known = _keys_at(first["loc"][:-1])
-            raise RecipeError(f"unknown key {place!r}", where=where, mend=nearest(key, known)) from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise RecipeError(f"{place}: {message}" if place else message, where=where) from error
+        raise section_error(error, Recipe, where) from error
+
+
+def section_error(error: ValidationError, model: type[Section], where: str) -> RecipeError:
+    """What pydantic found first, in our words; an unknown key comes with the nearest that the model has there."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        return RecipeError(f"unknown key {place!r}", where=where, mend=nearest(key, _keys_at(model, first["loc"][:-1])))
+    message = first["msg"].removeprefix("Value error, ")
+    return RecipeError(f"{place}: {message}" if place else message, where=where)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -294,9 +300,8 @@ def _item(items: list[Any], part: str, key: str) -> Any:
     raise RecipeError(f"--set {key}: no item {part!r}", mend=nearest(part, names))
 
 
-def _keys_at(path: Sequence[int | str]) -> list[str]:
-    """Keys that the model allows at a place."""
-    model: type[BaseModel] = Recipe
+def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Keys that a model allows at a place."""
     for part in path:
         if isinstance(part, int) or part not in model.model_fields:
             continue

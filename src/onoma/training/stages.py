@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -40,7 +41,7 @@ from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
 from onoma.training.data import StageData, label_set, load_corpora, only_labels, stage_data
-from onoma.training.features import Features, epoch_shares, make_features
+from onoma.training.features import Features, epoch_shares, join_features, make_features
 from onoma.training.recipe import Recipe, Stage, load_recipe
 
 _RECORDED = ("onoma", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
@@ -301,13 +302,10 @@ class _Work:
             window=self.base.max_pieces,
             subwords="mean" if subword_labels == "all" else "first",
         )
-        groups = []
-        first = 0
-        for part in data.train:
-            last = first + len(make_features(part, self.encoder, settings, subword_labels))
-            groups.append(range(first, last))
-            first = last
-        features = make_features(data.training_documents, self.encoder, settings, subword_labels)
+        parts = [make_features(part, self.encoder, settings, subword_labels) for part in data.train]
+        ends = list(itertools.accumulate(map(len, parts), initial=0))
+        groups = [range(first, last) for first, last in itertools.pairwise(ends)]
+        features = join_features(parts)
         # Text to extract from should look as long as what was learned from; a rare giant does not count.
         usual = sorted(features.lengths.tolist())[int(0.99 * (len(features) - 1))]
         return features, groups, dataclasses.replace(settings, window=usual)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from rich.console import Console
 
 from onoma.errors import RecipeError, nearest
@@ -17,15 +17,20 @@ from onoma.evaluation.compare import Comparison, RunResult, compare, read_run
 from onoma.evaluation.report import Curve, write_report
 from onoma.models.adapters import MODEL_WEIGHTS
 from onoma.training import processes
-from onoma.training.recipe import NAME_PATTERN, Recipe, override, parse_override, parse_recipe, read_table
+from onoma.training.recipe import (
+    NAME_PATTERN,
+    Recipe,
+    Section,
+    override,
+    parse_override,
+    parse_recipe,
+    read_table,
+    section_error,
+)
 from onoma.training.stages import train
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Variant(_Section):
+class Variant(Section):
     """One system of a study."""
 
     about: str = Field("", description="one line for the report")
@@ -33,7 +38,7 @@ class Variant(_Section):
     seeds: tuple[int, ...] | None = Field(None, min_length=1, description="default: the study's")
 
 
-class StudyFile(_Section):
+class StudyFile(Section):
     """What a study file says."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name of the study and of its folder")
@@ -85,15 +90,7 @@ def load_study(path: Path, *, profile: Path | None = None, overrides: Sequence[s
     try:
         file = StudyFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            known = Variant.model_fields if len(first["loc"]) > 1 else StudyFile.model_fields
-            raise RecipeError(
-                f"unknown key {place!r}", where=str(path), mend=nearest(str(first["loc"][-1]), known)
-            ) from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise RecipeError(f"{place}: {message}" if place else message, where=str(path)) from error
+        raise section_error(error, StudyFile, str(path)) from error
     base = read_table(path.parent / file.recipe, "recipe")
     if profile is not None:
         for key, value in _leaves(read_table(profile, "profile")):
