@@ -43,6 +43,17 @@ def test_special_pieces_are_found(encoder):
     assert encoder.vocabulary_size > 100
 
 
+def test_pieces_are_found_by_their_letters(tmp_path):
+    encoder = WordEncoder.from_folder(make_base(tmp_path / "base"))
+    found = set(encoder.pieces_with("ৰ"))
+    assert found
+    for word in ("নগৰ", "অসম", "ৰাতি"):
+        assert bool(found & set(encoder.encode([word])[0])) == ("ৰ" in word)
+    assert encoder.pieces_with("") == ()
+    with pytest.raises(ModelError, match="holds any of '☃'"):
+        encoder.pieces_with("☃")
+
+
 def test_giant_words_and_surrogates_are_taken(encoder):
     giant, surrogate = encoder.encode(["a" * 1_000_000, "\ud800"])
     assert len(giant) <= MAX_PIECES

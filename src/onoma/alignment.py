@@ -86,6 +86,18 @@ class WordEncoder:
         """Number of ids, special ones included."""
         return int(self._tokenizer.get_vocab_size())
 
+    def pieces_with(self, letters: str) -> tuple[int, ...]:
+        """Ids, rising, of the pieces that hold any of these letters; none for no letters.
+
+        Raises:
+            ModelError: if no piece holds one.
+        """
+        wanted = set(letters)
+        found = sorted(number for piece, number in self._tokenizer.get_vocab().items() if wanted & set(piece))
+        if letters and not found:
+            raise ModelError(f"no piece of this base's vocabulary holds any of {letters!r}", where="adapter.letters")
+        return tuple(found)
+
     def encode(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """Ids of each word's pieces; empty for a word of which the tokenizer leaves nothing.
 

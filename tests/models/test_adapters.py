@@ -60,6 +60,20 @@ def test_saved_and_merged_models_say_the_same(base, method, tmp_path):
     assert torch.allclose(logits(merged), logits(model), atol=1e-5)
 
 
+def test_word_embeddings_of_chosen_pieces_are_trained_saved_and_merged(base, tmp_path):
+    pieces = (6, 9, 13)
+    model = trained(base, "lora", pieces=pieces)
+    save_model(model, tmp_path, base)
+    merged = load_merged(tmp_path, card(base, "lora"), base, TAGS)
+    assert torch.allclose(logits(merged), logits(model), atol=1e-5)
+    clean = new_classifier(base, TAGS).get_input_embeddings().weight
+    moved = (merged.get_input_embeddings().weight != clean).any(dim=1).nonzero().flatten().tolist()
+    assert tuple(moved) == pieces
+    again = attach(new_classifier(base, TAGS), AdapterSettings(rank=4, pieces=pieces))
+    carry_weights(again, tmp_path, TAGS, TAGS)
+    assert torch.allclose(logits(again.eval()), logits(model), atol=1e-5)
+
+
 @pytest.mark.parametrize("method", ["lora", "dora", "rslora"])
 def test_plain_peft_loads_what_was_saved(base, method, tmp_path):
     from peft import PeftModel

@@ -70,6 +70,10 @@ def test_the_shipped_recipes_are_valid(path):
         ({"stages": [{"name": "a", "train": ["ih"]}]}, "stage 'a' names the corpus 'ih'. Known: hi, tech"),
         ({"stages": [{"name": "a", "train": ["hi"], "validation": ["xx"]}]}, "names the corpus 'xx'"),
         ({"stages": [{"name": "a", "train": ["hi"], "start": "b"}]}, "starts from 'b', which is no earlier stage"),
+        (
+            {"stages": [{"name": "a", "train": [{"corpus": "hi", "labels_from": "b"}]}]},
+            "takes labels from 'b', which is no earlier stage",
+        ),
         ({"stages": [{"name": "a", "train": ["hi"]}, {"name": "a", "train": ["hi"]}]}, "two stages are named 'a'"),
         ({"stages": []}, "stages: Tuple should have at least 1 item"),
         ({"stages": [{"name": "a", "train": 3}]}, "stages.0.train"),

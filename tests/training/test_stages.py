@@ -157,6 +157,53 @@ def test_a_head_moves_to_another_label_set_by_name(tiny_recipe, tmp_path, write)
     assert head["dropped"] == []
 
 
+def test_a_head_may_start_afresh(tiny_recipe, tmp_path):
+    content = tiny_recipe(evaluate=[])
+    content["stages"][1]["head"] = "fresh"
+    result, _ = run(content, tmp_path)
+    head = result.metrics["stages"][1]["head"]
+    assert head["carried"] == []
+    assert head["fresh"] == ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"]
+
+
+def test_the_second_matrices_may_learn_faster(tiny_recipe, tmp_path):
+    def after(name, **training):
+        common = {"learning_rate": 1e-8, "precision": "fp32", "max_steps": 2}
+        stage = {"name": "one", "train": ["as"], "training": common | training}
+        return weights(run(tiny_recipe(stages=[stage], evaluate=[], name=name), tmp_path)[0].folder)
+
+    slow, fast = after("slow"), after("fast", lora_plus=1e5)
+    for key, value in slow.items():
+        assert value.allclose(fast[key], atol=1e-6) == ("lora_B" not in key)
+
+
+def test_an_earlier_stage_labels_text_for_a_later_one(tiny_recipe, tmp_path, write):
+    write("raw/train.conll", "".join(f"{word} O\nis O\nhere O\n\n" for word in ("Rome", "Oslo", "Lima", "Kiel")))
+    data = {"source": "examples:{corpus}", "corpora": {"as": {}, "raw": {"source": str(tmp_path / "raw")}}}
+    first = {"name": "one", "train": ["as"], "training": {"class_weights": {"O": 0.01}}}
+
+    def labelled(min_score, name):
+        mix = {"corpus": "raw", "labels_from": "one", "min_score": min_score}
+        stages = [first, {"name": "two", "train": ["as", mix], "start": "one"}]
+        return run(tiny_recipe(data=data, stages=stages, evaluate=[], name=name), tmp_path / "runs")
+
+    result, told = labelled(0.0, "all")
+    assert "corpus raw: stage one labels 4 of 4 sentences" in told
+    assert result.metrics["stages"][1]["sentences"]["raw"] == 4
+    with pytest.raises(RecipeError, match=r"stage two: stage one labels no sentence of 'raw' as surely"):
+        labelled(1.0, "none")
+
+
+def test_letters_pieces_are_trained(tiny_recipe, tmp_path):
+    stage = {"name": "one", "train": ["as"]}
+    result, _ = run(tiny_recipe(stages=[stage], evaluate=["as"], adapter={"rank": 4, "letters": "ৰৱ"}), tmp_path)
+    (pieces,) = [value for key, value in weights(result.folder).items() if "token_adapter" in key]
+    indices = json.loads((result.folder / "adapter_config.json").read_text())["trainable_token_indices"]
+    assert len(pieces) == len(indices) > 0
+    with pytest.raises(ModelError, match=r"adapter.letters: no piece of this base's vocabulary holds any of '☃'"):
+        run(tiny_recipe(stages=[stage], adapter={"letters": "☃"}, name="snow"), tmp_path)
+
+
 def test_a_stage_does_not_start_from_a_run_on_another_base(tiny_recipe, tiny_run, tmp_path):
     content = tiny_recipe(
         base=str(make_base(tmp_path / "other", seed=5)),
@@ -193,6 +240,7 @@ def test_settings_reach_the_training(tiny_recipe, tmp_path):
         "subword_labels": "all",
         "gradient_checkpointing": True,
         "accumulate": 2,
+        "consistency": 1.0,
     }
     result, told = run(tiny_recipe(stages=[stage], training=training, evaluate=[]), tmp_path)
     (report,) = result.metrics["stages"]

@@ -24,6 +24,7 @@ MODEL_WEIGHTS = "model.safetensors"
 _HEADS = ("classifier", "score")
 _PEFT_PREFIX = "base_model.model."
 _DOWN, _UP, _MAGNITUDE = ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"
+_PIECES = ".token_adapter.trainable_tokens_delta"
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class AdapterSettings:
         alpha: scale of the update; it is multiplied by ``alpha / rank`` (``alpha / sqrt(rank)`` for rslora).
         dropout: on the adapter's input.
         targets: ``("all-linear",)`` or names of layers, such as ``("query", "value")``.
+        pieces: ids whose word embeddings are trained and saved too.
     """
 
     method: Method = "lora"
     rank: int = 16
     alpha: int = 32
-    dropout: float = 0.05
+    dropout: float = 0.0
     targets: tuple[str, ...] = ("all-linear",)
+    pieces: tuple[int, ...] = ()
 
 
 def new_classifier(base: Base, tags: Sequence[str]) -> PreTrainedModel:
@@ -97,6 +100,7 @@ def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
         modules_to_save=[head_name(model)],
         use_dora=settings.method == "dora",
         use_rslora=settings.method == "rslora",
+        trainable_token_indices=list(settings.pieces) or None,
     )
     return get_peft_model(model, config)
 
@@ -281,6 +285,9 @@ def merge(model: PreTrainedModel, state: Mapping[str, torch.Tensor], config: Map
                 weight.add_(update.T if config["fan_in_fan_out"] else update)
                 if config["use_dora"]:
                     weight.mul_((left.pop(f"{name}{_MAGNITUDE}") / weight.norm(dim=1)).unsqueeze(1))
+            for key in [key for key in left if key.endswith(_PIECES)]:
+                # PEFT's "delta" is the embeddings themselves, not a difference.
+                own[f"{key.removesuffix(_PIECES)}.weight"][config["trainable_token_indices"]] = left.pop(key)
             for name, value in left.items():
                 if own[name].shape != value.shape:
                     raise ModelError(f"{name} has shape {tuple(value.shape)} instead of {tuple(own[name].shape)}")

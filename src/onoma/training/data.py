@@ -13,6 +13,7 @@ from onoma.corpus.augment import collect_mentions, replace_mentions
 from onoma.document import Document
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.evaluate import sentence_key
+from onoma.extractors.base import Extractor
 from onoma.training.recipe import Recipe, Stage
 
 
@@ -21,7 +22,7 @@ class StageData:
     """Gold documents of a stage, with the spans of the run's labels alone.
 
     Args:
-        train: a list a corpus, in the order of the stage's ``train``.
+        train: a list a corpus, in the order of the stage's ``train``; without spans where an earlier stage is to label.
         validation: documents that select the weights.
         repeats: training documents that deduplication took away.
     """
@@ -34,6 +35,16 @@ class StageData:
     def training_documents(self) -> list[Document]:
         """Training documents of all corpora, one after the other."""
         return [document for part in self.train for document in part]
+
+
+def label_anew(documents: Sequence[Document], extractor: Extractor, min_score: float) -> list[Document]:
+    """Self-training's data: documents with the spans that an extractor finds in them.
+
+    A document with a span scored below ``min_score`` is left out whole, since one wrong name teaches more than the
+    rest of its sentence; a document in which nothing is found is kept.
+    """
+    labelled = extractor.extract(documents)
+    return [document for document in labelled if all((span.score or 0) >= min_score for span in document.spans)]
 
 
 def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
@@ -83,7 +94,11 @@ def label_set(recipe: Recipe, corpora: Mapping[str, Corpus]) -> tuple[str, ...]:
         RecipeError: if no training corpus has a label that the recipe names, or any label at all.
     """
     found = {
-        label for stage in recipe.stages for mix in stage.train for label in corpora[mix.corpus][mix.split].label_counts
+        label
+        for stage in recipe.stages
+        for mix in stage.train
+        if mix.labels_from is None
+        for label in corpora[mix.corpus][mix.split].label_counts
     }
     if not found:
         raise RecipeError("no training corpus has a labelled span", mend="Check the corpora with `onoma check`.")
@@ -127,7 +142,7 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
                 where=f"stage {stage.name}",
                 mend="Look at it with `onoma check`.",
             )
-        kept = [only_labels(document, labels) for document in documents]
+        kept = [only_labels(document, () if mix.labels_from else labels) for document in documents]
         if mix.copies:
             named = [document for name in mix.names for document in corpora[name]["train"]] or kept
             mentions = collect_mentions(only_labels(document, labels) for document in named)

@@ -63,8 +63,9 @@ class Adapter(Section):
     method: Literal["lora", "dora", "rslora", "full"] = Field("lora", description="`full` trains the whole model")
     rank: int = Field(16, ge=1, le=1024, description="rank of the update")
     alpha: int = Field(32, ge=1, description="scale of the update")
-    dropout: float = Field(0.05, ge=0, lt=1, description="dropout on the adapter's input")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapter's input")
     targets: tuple[str, ...] = Field(("all-linear",), description="`all-linear`, or names of layers")
+    letters: str = Field("", description="letters whose pieces' word embeddings are trained and saved too")
 
     @field_validator("targets", mode="before")
     @classmethod
@@ -79,6 +80,7 @@ class Training(Section):
     max_steps: int | None = Field(None, ge=1, description="stop after this many steps, whatever `epochs` says")
     learning_rate: float = Field(1e-3, gt=0, description="of the adapter, or of the base in full fine-tuning")
     head_learning_rate: float | None = Field(None, gt=0, description="of the head; default: `learning_rate`")
+    lora_plus: float = Field(1.0, gt=0, description="rate of the adapter's B matrices as a multiple of A's (LoRA+)")
     batch_pieces: int = Field(512, ge=8, description="padded pieces of a batch")
     accumulate: int = Field(1, ge=1, description="batches a step")
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="of the learning rate")
@@ -86,6 +88,7 @@ class Training(Section):
     weight_decay: float = Field(0.01, ge=0, description="AdamW's")
     max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to it")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target given to all tags alike")
+    consistency: float = Field(0.0, ge=0, description="weight of the divergence between two dropout passes (R-Drop)")
     class_weights: dict[str, float] = Field(default_factory=dict, description="weight in the loss by label, and of `O`")
     subword_labels: Literal["first", "all"] = Field("first", description="pieces of a word that carry its label")
     freeze_embeddings: bool = Field(False, description="in full fine-tuning, leave the word embeddings as they are")
@@ -113,6 +116,8 @@ class Mix(Section):
     limit: int | None = Field(None, ge=1, description="only this many sentences, drawn by seed")
     copies: int = Field(0, ge=0, description="of each sentence, with other names of the same labels in it")
     names: tuple[str, ...] = Field((), description="corpora whose training names the copies get; default: this one")
+    labels_from: str | None = Field(None, description="earlier stage that labels these sentences anew (self-training)")
+    min_score: float = Field(0.0, ge=0, le=1, description="leave out what `labels_from` labels with a lower score")
 
 
 class Stage(Section):
@@ -122,6 +127,7 @@ class Stage(Section):
     train: tuple[Mix, ...] = Field(min_length=1, description="corpora, or just their names")
     validation: tuple[str, ...] = Field((), description="corpora whose validation split selects the weights")
     start: str | None = Field(None, description="stage, or run folder, whose adapter and head are carried on")
+    head: Literal["carried", "fresh"] = Field("carried", description="whether the head is carried on with the adapter")
     temperature: float = Field(1.0, gt=0, description="shares of corpora go as size^(1/temperature)")
     deduplicate: bool = Field(False, description="keep one of each sentence, and drop what is in validation or tests")
     training: dict[str, Any] = Field(default_factory=dict, description="changes to the recipe's `training`")
@@ -169,6 +175,12 @@ class Recipe(Section):
                     f"stage {stage.name!r} starts from {stage.start!r}, which is no earlier stage and no run folder. "
                     + nearest(stage.start, known)
                 )
+            for mix in stage.train:
+                if mix.labels_from is not None and mix.labels_from not in known:
+                    raise ValueError(
+                        f"stage {stage.name!r} takes labels from {mix.labels_from!r}, which is no earlier stage. "
+                        + nearest(mix.labels_from, known)
+                    )
             known.append(stage.name)
             self.training_of(stage)
         rewriting(self.rewrite)

@@ -40,7 +40,7 @@ from onoma.models.bases import Base, resolve_base
 from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
-from onoma.training.data import StageData, label_set, load_corpora, only_labels, stage_data
+from onoma.training.data import StageData, label_anew, label_set, load_corpora, only_labels, stage_data
 from onoma.training.features import Features, epoch_shares, join_features, make_features
 from onoma.training.recipe import Recipe, Stage, load_recipe
 
@@ -209,6 +209,7 @@ class _Work:
             self.recipe.base,
             self.base.checksum,
             self.keys.get(stage.start or "", stage.start),
+            *(self.keys[mix.labels_from] for mix in stage.train if mix.labels_from is not None),
             metadata.version("onoma"),
         ]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
@@ -222,6 +223,7 @@ class _Work:
         from onoma.training.tagger import train_tagger
 
         training = self.recipe.training_of(stage)
+        data = self._label(data, stage)
         features, groups, settings = self._features(data, stage)
         shares = epoch_shares([len(group) for group in groups], [mix.weight for mix in stage.train], stage.temperature)
         repeats = f", {data.repeats} repeats dropped" if data.repeats else ""
@@ -242,9 +244,11 @@ class _Work:
             write_json(checkpoints / "key.json", {"key": key})
         processes.wait()
         set_seed(self.recipe.seed)
-        model = attach(
-            new_classifier(self.base, settings.tags.tags), AdapterSettings(**self.recipe.adapter.model_dump())
+        adapter = AdapterSettings(
+            **self.recipe.adapter.model_dump(exclude={"letters"}),
+            pieces=self.encoder.pieces_with(self.recipe.adapter.letters),
         )
+        model = attach(new_classifier(self.base, settings.tags.tags), adapter)
         carried = self._carry(model, stage, settings) if stage.start else None
         outcome = train_tagger(
             model,
@@ -293,6 +297,28 @@ class _Work:
             write_json(beside / "stage.json", {"key": key})
         shutil.rmtree(checkpoints)
 
+    def _label(self, data: StageData, stage: Stage) -> StageData:
+        """The data with the labels of earlier stages where the recipe wants these."""
+        parts = []
+        for mix, part in zip(stage.train, data.train, strict=True):
+            labelled = part
+            if mix.labels_from is not None:
+                extractor = load(self.done[mix.labels_from], base=self.recipe.base)
+                labelled = label_anew(part, extractor, mix.min_score)
+                if not labelled:
+                    raise RecipeError(
+                        f"stage {mix.labels_from} labels no sentence of {mix.corpus!r} as surely as min_score",
+                        where=f"stage {stage.name}",
+                        mend="Lower min_score.",
+                    )
+                self.console.print(
+                    f"  corpus {mix.corpus}: stage {mix.labels_from} labels {len(labelled)} of {len(part)} sentences "
+                    f"with scores of {mix.min_score:g} or more",
+                    highlight=False,
+                )
+            parts.append(labelled)
+        return dataclasses.replace(data, train=parts)
+
     def _features(self, data: StageData, stage: Stage) -> tuple[Features, list[range], TaggerSettings]:
         """Training rows, which of them each corpus has, and the settings that fit their lengths."""
         subword_labels = self.recipe.training_of(stage).subword_labels
@@ -315,7 +341,8 @@ class _Work:
         earlier = RunCard.read(source)
         if earlier.method != "full":
             check_base(earlier, self.base, str(source))
-        return carry_weights(model, source, TagSet(earlier.labels).tags, settings.tags.tags)
+        known = TagSet(earlier.labels).tags if stage.head == "carried" else ()
+        return carry_weights(model, source, known, settings.tags.tags)
 
     def _run_card(self, settings: TaggerSettings) -> RunCard:
         return RunCard(

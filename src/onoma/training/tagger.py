@@ -122,7 +122,7 @@ def train_tagger(
         model=model,
         args=arguments,
         train_dataset=_Rows(features),
-        data_collator=lambda rows: _collate(rows, encoder.pad),
+        data_collator=lambda rows: _collate(rows * 2 if training.consistency else rows, encoder.pad),
         compute_loss_func=_Loss(training, settings),
         callbacks=[bar, LogFile(folder / "training_log.jsonl")],
         features=features,
@@ -223,25 +223,25 @@ class _TaggerTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
             module: Any = self.model if model is None else model
-            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+            groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
             for name, parameter in module.named_parameters():
                 if parameter.requires_grad:
-                    head = "classifier" in name or "score" in name
-                    groups.setdefault((head, parameter.ndim > 1), []).append(parameter)
-            base_rate = self._training.learning_rate
+                    groups.setdefault((self._rate(name), parameter.ndim > 1), []).append(parameter)
             self.optimizer = torch.optim.AdamW(
                 [
-                    {
-                        "params": parameters,
-                        "lr": (self._training.head_learning_rate or base_rate) if head else base_rate,
-                        # Biases and layer norms are not decayed, as usual.
-                        "weight_decay": self._training.weight_decay if matrix else 0.0,
-                    }
-                    for (head, matrix), parameters in groups.items()
-                ],
-                lr=base_rate,
+                    # Biases and layer norms are not decayed, as usual.
+                    {"params": parameters, "lr": rate, "weight_decay": self._training.weight_decay if matrix else 0.0}
+                    for (rate, matrix), parameters in groups.items()
+                ]
             )
         return self.optimizer
+
+    def _rate(self, name: str) -> float:
+        """Learning rate of a parameter; B matrices may learn faster (LoRA+, https://arxiv.org/abs/2402.12354)."""
+        rate = self._training.learning_rate
+        if "classifier" in name or "score" in name:
+            return self._training.head_learning_rate or rate
+        return rate * self._training.lora_plus if "lora_B" in name else rate
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         model: Any = self.model
@@ -261,7 +261,11 @@ class _TaggerTrainer(Trainer):
 
 
 class _Loss:
-    """Cross-entropy over labelled pieces, with label smoothing and class weights."""
+    """Cross-entropy over labelled pieces, with label smoothing and class weights.
+
+    With ``consistency`` each batch holds its rows twice, and the two answers, under different dropout, are drawn
+    together (R-Drop, https://arxiv.org/abs/2106.14448).
+    """
 
     def __init__(self, training: Training, settings: TaggerSettings) -> None:
         weights = training.class_weights
@@ -270,6 +274,7 @@ class _Loss:
             torch.tensor([weights.get(tag.partition("-")[2] or tag, 1.0) for tag in tags]) if weights else None
         )
         self._smoothing = training.label_smoothing
+        self._consistency = training.consistency
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
         logits = outputs["logits"].float()
@@ -281,8 +286,16 @@ class _Loss:
             label_smoothing=self._smoothing,
             reduction="sum",
         )
+        if self._consistency:
+            loss = loss + self._consistency * _divergence(logits, labels != IGNORED)
         count = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
         return loss / count
+
+
+def _divergence(logits: torch.Tensor, labelled: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence, both ways, between the first and the second half of a batch; a sum over pieces."""
+    first, second = (half[mask].log_softmax(-1) for half, mask in zip(logits.chunk(2), labelled.chunk(2), strict=True))
+    return ((first.exp() - second.exp()) * (first - second)).sum()
 
 
 def _collate(rows: Sequence[tuple[Any, Any]], padding: int) -> dict[str, torch.Tensor]:
