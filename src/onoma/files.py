@@ -114,6 +114,30 @@ def read_json(path: Path) -> Any:
         raise OnomaError(f"not JSON ({error})", where=f"{path}{line}") from error
 
 
+def read_table(path: Path, what: str, error: type[OnomaError]) -> dict[str, Any]:
+    """Read a YAML file that holds a table of keys.
+
+    Args:
+        path: the file.
+        what: what the file is, for messages.
+        error: class of the error that is raised.
+
+    Raises:
+        OnomaError: if it is missing, is not YAML or holds something else.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as problem:
+        raise error(f"no such {what}", where=str(path)) from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise error(f"not YAML ({' '.join(str(problem).split())})", where=str(path)) from problem
+    if not isinstance(content, dict):
+        raise error(f"a {what} is a table of keys", where=str(path))
+    return content
+
+
 def sha256(*paths: Path) -> str:
     """Checksum over the bytes of files, in the order given, as ``sha256:<hex>``."""
     digest = hashlib.sha256()

@@ -93,7 +93,7 @@ def test_only_named_corpora_are_read_and_bad_rows_are_told(write, tmp_path):
         {}, data={"source": str(tmp_path / "{corpus}.jsonl"), "corpora": {"a": {}, "b": {}}, "on_error": "skip"}
     )
     console = Console(record=True, width=200)
-    assert list(load_corpora(wanted, console)) == ["a"]
+    assert list(load_corpora(wanted, console).by_name) == ["a"]
     told = console.export_text()
     assert "corpus a: train 1" in told
     assert "1 bad rows skipped, the first:" in told
@@ -103,7 +103,7 @@ def test_only_named_corpora_are_read_and_bad_rows_are_told(write, tmp_path):
 def test_short_sentences_can_be_left_out(write, tmp_path):
     write("a.conll", "Rome B-LOC\n\nRome B-LOC\nfell O\n")
     data = {"source": str(tmp_path / "{corpus}.conll"), "corpora": {"a": {"min_words": 2}}}
-    corpora = load_corpora(recipe({}, data=data), Console(quiet=True))
+    corpora = load_corpora(recipe({}, data=data), Console(quiet=True)).by_name
     assert texts(corpora["a"]["train"]) == ["Rome fell"]
 
 
@@ -120,3 +120,23 @@ def test_copies_get_other_names_but_never_make_a_held_out_sentence():
     assert all(document.surface(document.spans[0]) == document.text.split()[0] for document in part)
     own = recipe({"train": [{"corpus": "a", "copies": 20}]})
     assert "Oslo fell" in texts(stage_data(own, own.stages[0], corpora, ("LOC",)).training_documents)
+
+
+def test_labels_are_mapped_on_reading(write, tmp_path):
+    write("a.conll", "Linux B-OS_Name\n5 B-Number\n")
+    write("labels.yaml", "map: {OS: OS_Name}\ndrop: [Number]\n")
+    data = {"source": str(tmp_path / "{corpus}.conll"), "corpora": {"a": {"labels": str(tmp_path / "labels.yaml")}}}
+    console = Console(record=True, width=200)
+    loaded = load_corpora(recipe({}, data=data), console)
+    assert loaded.by_name["a"].labels == ("OS",)
+    assert loaded.relabelled["a"]["after"] == {"train": {"OS": 1}}
+    assert "train: 2 entities with 2 labels, now OS 1" in console.export_text()
+
+
+def test_oversampling_is_counted():
+    corpora = {"a": corpus(train=[named("Rome"), named("Oslo"), named("Ann", "PER"), Document("none")])}
+    wanted = recipe({"train": [{"corpus": "a", "oversample": {"factor": 2, "boost": 1}}]})
+    data = stage_data(wanted, wanted.stages[0], corpora, ("LOC", "PER"))
+    assert texts(data.training_documents) == ["Rome", "Rome", "Oslo", "Oslo", "Ann", "Ann", "Ann", "none"]
+    assert data.oversampled["a"]["before"]["labels"] == {"LOC": 2, "PER": 1}
+    assert data.oversampled["a"]["after"]["documents"] == 8

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from conftest import documents
@@ -64,7 +66,16 @@ def test_an_epoch_holds_every_row_once_over_all_processes(lengths, world, budget
     groups = [np.arange(len(lengths))]
     batches = []
     for rank in range(world):
-        sampler = EpochBatches(np.array(lengths), groups, [len(lengths)], budget=budget, seed=3, rank=rank, world=world)
+        sampler = EpochBatches(
+            np.array(lengths),
+            groups,
+            [len(lengths)],
+            np.ones(len(lengths)),
+            budget=budget,
+            seed=3,
+            rank=rank,
+            world=world,
+        )
         sampler.set_epoch(epoch)
         mine = list(sampler)
         assert len(mine) == len(sampler)
@@ -79,7 +90,7 @@ def test_an_epoch_holds_every_row_once_over_all_processes(lengths, world, budget
 
 def test_epochs_differ_and_repeat_by_seed():
     def epochs(seed):
-        sampler = EpochBatches(np.arange(1, 41), [np.arange(40)], [40], budget=80, seed=seed)
+        sampler = EpochBatches(np.arange(1, 41), [np.arange(40)], [40], np.ones(40), budget=80, seed=seed)
         plans = []
         for epoch in range(2):
             sampler.set_epoch(epoch)
@@ -92,10 +103,22 @@ def test_epochs_differ_and_repeat_by_seed():
 
 
 def test_shares_sample_and_repeat():
-    sampler = EpochBatches(np.ones(6, int), [np.arange(4), np.arange(4, 6)], [2, 5], budget=100, seed=0)
+    sampler = EpochBatches(np.ones(6, int), [np.arange(4), np.arange(4, 6)], [2, 5], np.ones(6), budget=100, seed=0)
     (batch,) = sampler
     assert sum(row < 4 for row in batch) == 2
     assert [batch.count(4), batch.count(5)] in ([2, 3], [3, 2])
+
+
+def test_rows_are_drawn_as_often_as_they_weigh():
+    weights = np.array([1.0, 1.0, 4.0, 0.5, 1.5])
+    sampler = EpochBatches(np.ones(5, int), [np.arange(5)], [8], weights, budget=100, seed=0)
+    drawn = Counter()
+    for epoch in range(100):
+        sampler.set_epoch(epoch)
+        drawn.update(row for batch in sampler for row in batch)
+    assert (drawn[0], drawn[1], drawn[2]) == (100, 100, 400), "whole weights leave nothing to chance"
+    assert 30 < drawn[3] < 70
+    assert 130 < drawn[4] < 170
 
 
 def test_epoch_shares():

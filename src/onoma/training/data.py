@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 
 from onoma.corpus import Corpus, ReadLog, load_corpus
 from onoma.corpus.augment import collect_mentions, replace_mentions
+from onoma.corpus.relabel import read_label_map, relabel
+from onoma.corpus.sample import oversample
+from onoma.corpus.statistics import describe
 from onoma.document import Document
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.evaluate import sentence_key
@@ -25,11 +29,13 @@ class StageData:
         train: a list a corpus, in the order of the stage's ``train``; without spans where an earlier stage is to label.
         validation: documents that select the weights.
         repeats: training documents that deduplication took away.
+        oversampled: statistics before and after, by corpus.
     """
 
     train: list[list[Document]]
     validation: list[Document]
     repeats: int
+    oversampled: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def training_documents(self) -> list[Document]:
@@ -47,15 +53,29 @@ def label_anew(documents: Sequence[Document], extractor: Extractor, min_score: f
     return [document for document in labelled if all((span.score or 0) >= min_score for span in document.spans)]
 
 
-def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
+@dataclass(frozen=True)
+class Corpora:
+    """The corpora of a recipe.
+
+    Args:
+        by_name: corpora as stages and evaluation name them.
+        relabelled: what label maps did, by corpus: see :class:`onoma.corpus.relabel.Relabelled`.
+    """
+
+    by_name: dict[str, Corpus]
+    relabelled: dict[str, dict[str, Any]]
+
+
+def load_corpora(recipe: Recipe, console: Console) -> Corpora:
     """Read the corpora that stages or evaluation name, and say what is in them.
 
     Raises:
-        DataError: if one cannot be read.
+        DataError: if one cannot be read, or its label map does not fit it.
     """
     used = {name for stage in recipe.stages for mix in stage.train for name in (mix.corpus, *mix.names)}
     used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
     corpora = {}
+    relabelled = {}
     for name, source in recipe.data.corpora.items():
         if name not in used:
             continue
@@ -67,6 +87,9 @@ def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
             options=source.options,
             log=log,
         )
+        if source.labels is not None:
+            done = relabel(corpora[name], read_label_map(source.labels))
+            corpora[name], relabelled[name] = done.corpus, done.to_dict()
         if source.min_words > 1:
             corpora[name] = _longer(corpora[name], source.min_words)
         sizes = ", ".join(f"{split} {len(documents)}" for split, documents in corpora[name].items())
@@ -75,7 +98,15 @@ def load_corpora(recipe: Recipe, console: Console) -> dict[str, Corpus]:
             console.print(f"    {log.skipped} bad rows skipped, the first: {log.messages[0]}", markup=False)
         for what, count in log.mended.items():
             console.print(f"    mended: {what}: {count}", markup=False)
-    return corpora
+        for split, after in relabelled.get(name, {}).get("after", {}).items():
+            before = relabelled[name]["before"][split]
+            console.print(
+                f"    {split}: {sum(before.values())} entities with {len(before)} labels, now "
+                + ", ".join(f"{label} {count}" for label, count in after.items()),
+                markup=False,
+                highlight=False,
+            )
+    return Corpora(corpora, relabelled)
 
 
 def _longer(corpus: Corpus, words: int) -> Corpus:
@@ -125,6 +156,7 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
     held_out = {sentence_key(document) for documents in (validation, *scored) for document in documents}
     taken = set(held_out) if stage.deduplicate else set()
     parts = []
+    oversampled: dict[str, dict[str, Any]] = {}
     repeats = 0
     for mix in stage.train:
         documents = [document for document in corpora[mix.corpus][mix.split] if document.words()]
@@ -143,10 +175,14 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
                 mend="Look at it with `onoma check`.",
             )
         kept = [only_labels(document, () if mix.labels_from else labels) for document in documents]
+        if mix.oversample is not None:
+            before = describe(kept).to_dict()
+            kept = oversample(kept, mix.oversample.factor, mix.oversample.boost, generator)
+            oversampled[mix.corpus] = {"before": before, "after": describe(kept).to_dict()}
         if mix.copies:
             named = [document for name in mix.names for document in corpora[name]["train"]] or kept
             mentions = collect_mentions(only_labels(document, labels) for document in named)
             copies = [replace_mentions(document, mentions, generator) for _ in range(mix.copies) for document in kept]
             kept += [document for document in copies if sentence_key(document) not in held_out]
         parts.append(kept)
-    return StageData(parts, [only_labels(document, labels) for document in validation], repeats)
+    return StageData(parts, [only_labels(document, labels) for document in validation], repeats, oversampled)

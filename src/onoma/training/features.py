@@ -47,6 +47,11 @@ class Features:
         row = slice(self.bounds[index], self.bounds[index + 1])
         return self.ids[row], self.targets[row]
 
+    def entities(self, index: int) -> list[int]:
+        """Number of the label of each entity that begins in a row."""
+        targets = self[index][1]
+        return [int(tag) // 2 for tag in targets if tag > 0 and tag % 2 == 1]
+
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Pieces of each row."""
@@ -108,6 +113,7 @@ class EpochBatches:
         lengths: pieces of each row.
         groups: rows of each corpus.
         shares: rows to draw from each corpus an epoch; more than it has repeats it.
+        weights: how often to draw each row, in proportion.
         budget: padded pieces of a batch.
         seed: of the shuffling.
         rank: this process among ``world``.
@@ -119,6 +125,7 @@ class EpochBatches:
         lengths: npt.NDArray[np.int64],
         groups: Sequence[npt.NDArray[np.int64]],
         shares: Sequence[int],
+        weights: npt.NDArray[np.float64],
         *,
         budget: int,
         seed: int,
@@ -128,6 +135,7 @@ class EpochBatches:
         self._lengths = lengths
         self._groups = groups
         self._shares = shares
+        self._weights = weights
         self._budget = budget
         self._seed = seed
         self._rank, self._world = rank, world
@@ -150,7 +158,10 @@ class EpochBatches:
     def _plan(self, epoch: int) -> list[list[int]]:
         generator = np.random.default_rng((self._seed, epoch))
         rows = np.concatenate(
-            [_draw(group, share, generator) for group, share in zip(self._groups, self._shares, strict=True)]
+            [
+                group[_draw(self._weights[group], share, generator)]
+                for group, share in zip(self._groups, self._shares, strict=True)
+            ]
         )
         # Noise on the length lets neighbours change from epoch to epoch while padding stays small.
         noisy = self._lengths[rows] * generator.uniform(0.9, 1.1, len(rows))
@@ -177,10 +188,13 @@ def epoch_shares(sizes: Sequence[int], weights: Sequence[float], temperature: fl
     return [int(share) for share in shares]
 
 
-def _draw(group: npt.NDArray[np.int64], share: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """``share`` rows: the whole group as often as it fits, and a sample of it."""
-    whole, rest = divmod(share, len(group))
-    return np.concatenate([np.tile(group, whole), generator.choice(group, rest, replace=False)])
+def _draw(weights: npt.NDArray[np.float64], count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """``count`` positions, each as often as its weight says but for a rounding by chance (systematic sampling)."""
+    order = generator.permutation(len(weights))
+    ends = np.cumsum(weights[order])
+    points = (np.arange(count) + generator.random()) / count * ends[-1]
+    drawn: npt.NDArray[np.int64] = order[np.minimum(np.searchsorted(ends, points, side="right"), len(order) - 1)]
+    return drawn
 
 
 def _settle(batches: list[list[int]], count: int) -> list[list[int]]:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from onoma.errors import RecipeError, nearest
+from onoma.files import read_table
 from onoma.scripts import rewriting
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -30,6 +31,7 @@ class CorpusSource(Section):
     language: str | None = Field(None, description="BCP 47 code; default: the corpus's name")
     options: dict[str, Any] = Field(default_factory=dict, description="reader options of the format")
     min_words: int = Field(1, ge=1, description="leave out shorter sentences, in all splits")
+    labels: Path | None = Field(None, description="label map, see onoma.corpus.relabel")
 
 
 class Data(Section):
@@ -107,6 +109,13 @@ class Training(Section):
         return self
 
 
+class Oversampling(Section):
+    """How often sentences with entities are repeated, see :func:`onoma.corpus.sample.oversample`."""
+
+    factor: float = Field(1.5, ge=1, description="copies of a sentence with an entity")
+    boost: float = Field(0.5, ge=0, description="share by which the rarest labels get more")
+
+
 class Mix(Section):
     """One corpus in a stage's training data."""
 
@@ -114,6 +123,7 @@ class Mix(Section):
     split: str = Field("train", description="its split")
     weight: float = Field(1.0, gt=0, description="multiplies its share")
     limit: int | None = Field(None, ge=1, description="only this many sentences, drawn by seed")
+    oversample: Oversampling | None = Field(None, description="repeat sentences with entities; `{}` for the defaults")
     copies: int = Field(0, ge=0, description="of each sentence, with other names of the same labels in it")
     names: tuple[str, ...] = Field((), description="corpora whose training names the copies get; default: this one")
     labels_from: str | None = Field(None, description="earlier stage that labels these sentences anew (self-training)")
@@ -129,6 +139,7 @@ class Stage(Section):
     start: str | None = Field(None, description="stage, or run folder, whose adapter and head are carried on")
     head: Literal["carried", "fresh"] = Field("carried", description="whether the head is carried on with the adapter")
     temperature: float = Field(1.0, gt=0, description="shares of corpora go as size^(1/temperature)")
+    balance: float = Field(1.0, ge=1, description="labels are drawn in shares of count^(1/balance)")
     deduplicate: bool = Field(False, description="keep one of each sentence, and drop what is in validation or tests")
     training: dict[str, Any] = Field(default_factory=dict, description="changes to the recipe's `training`")
 
@@ -213,31 +224,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Example:
         >>> load_recipe(Path("recipes/assamese.yaml"), ["base=bundled:multilingual-e5-small"])  # doctest: +SKIP
     """
-    content = read_table(path, "recipe")
+    content = read_table(path, "recipe", RecipeError)
     for item in overrides:
         override(content, *parse_override(item))
     return parse_recipe(content, where=str(path))
-
-
-def read_table(path: Path, what: str) -> dict[str, Any]:
-    """Read a YAML file that holds a table of keys.
-
-    Args:
-        path: the file.
-        what: what the file is, for messages.
-
-    Raises:
-        RecipeError: if it is missing, is not YAML or holds something else.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise RecipeError(f"no such {what}", where=str(path)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"not YAML ({' '.join(str(error).split())})", where=str(path)) from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"a {what} is a table of keys", where=str(path))
-    return content
 
 
 def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe:

@@ -10,16 +10,18 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from onoma.alignment import WordEncoder
-from onoma.corpus import Corpus, save_corpus
+from onoma.corpus import save_corpus
+from onoma.corpus.sample import label_weights
 from onoma.document import Document
 from onoma.errors import RecipeError
 from onoma.evaluation.evaluate import evaluate, sentence_key
@@ -40,7 +42,7 @@ from onoma.models.bases import Base, resolve_base
 from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
-from onoma.training.data import StageData, label_anew, label_set, load_corpora, only_labels, stage_data
+from onoma.training.data import Corpora, StageData, label_anew, label_set, load_corpora, only_labels, stage_data
 from onoma.training.features import Features, epoch_shares, join_features, make_features
 from onoma.training.recipe import Recipe, Stage, load_recipe
 
@@ -104,7 +106,7 @@ def train(
     base = resolve_base(recipe.base)
     corpora = load_corpora(recipe, console)
     folder = runs / f"{recipe.name}.partial"
-    work = _Work(recipe, base, corpora, label_set(recipe, corpora), folder, store, console)
+    work = _Work(recipe, base, corpora, label_set(recipe, corpora.by_name), folder, store, console)
     for number, stage in enumerate(recipe.stages, start=1):
         work.carry_out(stage, number)
     if processes.is_first():
@@ -120,7 +122,7 @@ class _Work:
         self,
         recipe: Recipe,
         base: Base,
-        corpora: Mapping[str, Corpus],
+        corpora: Corpora,
         labels: tuple[str, ...],
         folder: Path,
         store: Path | None,
@@ -128,7 +130,8 @@ class _Work:
     ) -> None:
         self.recipe = recipe
         self.base = base
-        self.corpora = corpora
+        self.corpora = corpora.by_name
+        self.relabelled = corpora.relabelled
         self.labels = labels
         self.folder = folder
         self.store = store
@@ -184,6 +187,7 @@ class _Work:
             "base": self.recipe.base,
             "labels": list(self.labels),
             "corpora": sizes,
+            "relabelled": self.relabelled,
             "score_on": self.recipe.score_on,
             "stages": self.reports,
         }
@@ -255,6 +259,7 @@ class _Work:
             features,
             groups,
             shares,
+            np.array(label_weights(map(features.entities, range(len(features))), stage.balance)),
             data.validation,
             self.encoder,
             settings,
@@ -283,6 +288,7 @@ class _Work:
                 "start": stage.start,
                 "sentences": {mix.corpus: len(part) for mix, part in zip(stage.train, data.train, strict=True)},
                 "repeats_dropped": data.repeats,
+                "oversampled": data.oversampled,
                 "validation_sentences": len(data.validation),
                 "pieces": len(features.ids),
                 "bytes": size,

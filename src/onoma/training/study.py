@@ -15,6 +15,7 @@ from rich.console import Console
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.compare import Comparison, RunResult, compare, read_run
 from onoma.evaluation.report import Curve, write_report
+from onoma.files import read_table
 from onoma.models.adapters import MODEL_WEIGHTS
 from onoma.training import processes
 from onoma.training.recipe import (
@@ -24,7 +25,6 @@ from onoma.training.recipe import (
     override,
     parse_override,
     parse_recipe,
-    read_table,
     section_error,
 )
 from onoma.training.stages import train
@@ -86,14 +86,14 @@ def load_study(path: Path, *, profile: Path | None = None, overrides: Sequence[s
     Raises:
         RecipeError: if a file is missing, or a key or value of it is not valid.
     """
-    content = read_table(path, "study")
+    content = read_table(path, "study", RecipeError)
     try:
         file = StudyFile.model_validate(content)
     except ValidationError as error:
         raise section_error(error, StudyFile, str(path)) from error
-    base = read_table(path.parent / file.recipe, "recipe")
+    base = read_table(path.parent / file.recipe, "recipe", RecipeError)
     if profile is not None:
-        for key, value in _leaves(read_table(profile, "profile")):
+        for key, value in _leaves(read_table(profile, "profile", RecipeError)):
             override(base, key, value)
     for item in overrides:
         override(base, *parse_override(item))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
@@ -56,6 +58,7 @@ def train_tagger(
     features: Features,
     groups: Sequence[Sequence[int]],
     shares: Sequence[int],
+    weights: npt.NDArray[np.float64],
     validation: Sequence[Document],
     encoder: WordEncoder,
     settings: TaggerSettings,
@@ -73,6 +76,7 @@ def train_tagger(
         features: training rows.
         groups: rows of each corpus.
         shares: rows of each corpus an epoch.
+        weights: how often to draw each row, in proportion.
         validation: gold documents that select the weights; none keeps the last.
         encoder: of the base.
         settings: label set and windows.
@@ -128,6 +132,7 @@ def train_tagger(
         features=features,
         groups=groups,
         shares=shares,
+        weights=weights,
         validation=validation,
         encoder=encoder,
         settings=settings,
@@ -190,6 +195,7 @@ class _TaggerTrainer(Trainer):
         features: Features,
         groups: Sequence[Sequence[int]],
         shares: Sequence[int],
+        weights: npt.NDArray[np.float64],
         validation: Sequence[Document],
         encoder: WordEncoder,
         settings: TaggerSettings,
@@ -201,18 +207,18 @@ class _TaggerTrainer(Trainer):
         self._features = features
         self._groups = groups
         self._shares = shares
+        self._weights = weights
         self._validation = validation
         self._encoder = encoder
         self._settings = settings
         self._training = training
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        import numpy as np
-
         sampler = EpochBatches(
             self._features.lengths,
             [np.asarray(group) for group in self._groups],
             self._shares,
+            self._weights,
             budget=self._training.batch_pieces,
             seed=self.args.seed,
             rank=self.args.process_index,
