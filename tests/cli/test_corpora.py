@@ -23,6 +23,18 @@ def test_check_with_faults_and_a_base(onoma_cli, write, tiny_base, tmp_path):
     assert found["splits"]["train"]["documents"] == 4
 
 
+def test_convert_with_other_labels(onoma_cli, write, tmp_path):
+    path = write("a.conll", "Apache B-Application\nCamel B-Library\non O\nLinux B-OS\n5 B-Value\n")
+    labels = write("labels.yaml", "map: {SOFTWARE: [Application, Library]}\nkeep: [OS]\ndrop: [Value]\n")
+    done = onoma_cli("convert", path, tmp_path / "b.jsonl", "--labels", labels)
+    assert done.code == 0
+    assert_golden("convert-labels.txt", done.out.replace(str(tmp_path), ""))
+    labels.write_text("map: {SOFTWARE: [Aplication]}\n")
+    done = onoma_cli("convert", path, tmp_path / "c.jsonl", "--labels", labels)
+    assert done.code == 3
+    assert "the map names 'Aplication', which no span of the corpus has. Did you mean 'Application'?" in done.err
+
+
 def test_convert(onoma_cli, tmp_path):
     done = onoma_cli("convert", "examples:as", tmp_path / "out", "--to", "conll")
     assert done.code == 0

@@ -15,6 +15,7 @@ from onoma.errors import DataError
 if TYPE_CHECKING:
     from onoma.corpus.check import Report, Tokenization
     from onoma.corpus.reading import ReadLog
+    from onoma.corpus.relabel import Relabelled
 
 
 class OnError(StrEnum):
@@ -39,7 +40,8 @@ def register(app: typer.Typer) -> None:
     )(check)
     app.command(
         epilog="Examples:\n\n  onoma convert data/ner.conll data/ner.jsonl\n\n"
-        "  onoma convert export.json corpus/ --from label-studio --to conll"
+        "  onoma convert export.json corpus/ --from label-studio --to conll\n\n"
+        "  onoma convert data/fine corpus/ --to conll --labels labels.yaml"
     )(convert)
 
 
@@ -72,14 +74,20 @@ def convert(
     source_format: Annotated[str | None, typer.Option("--from", help="Format of the source.")] = None,
     target_format: Annotated[str | None, typer.Option("--to", help="Format of the target.")] = None,
     split: Annotated[str | None, typer.Option(help="Take this split alone.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A label map: what becomes of each label.")] = None,
     option: OptionOption = None,
     on_error: OnErrorOption = OnError.stop,
 ) -> None:
-    """Write a corpus in another format, and count what it could not carry."""
+    """Write a corpus in another format or with other labels, and count what it could not carry."""
     from onoma.corpus import ReadLog, load_corpus, save_corpus
+    from onoma.corpus.relabel import read_label_map, relabel
 
     log = ReadLog(on_error=on_error.value)
     corpus = load_corpus(source, format=source_format, options=parse_options(option), log=log)
+    if labels is not None:
+        done = relabel(corpus, read_label_map(labels))
+        _show_relabelled(done)
+        corpus = done.corpus
     lost = save_corpus({split: corpus[split]} if split else corpus, target, format=target_format)
     console = show.out()
     for name in [split] if split else corpus:
@@ -123,6 +131,18 @@ def _show_log(log: ReadLog, console: Any) -> None:
             console.print(f"  {message}", markup=False, soft_wrap=True)
     for what, count in sorted(log.mended.items()):
         console.print(f"mended: {what}: {count}")
+
+
+def _show_relabelled(done: Relabelled) -> None:
+    console = show.out()
+    for when, counts in (("before", done.before), ("after", done.after)):
+        labels = sorted({label for split in counts.values() for label in split})
+        rows = [(label, *(split.get(label, 0) for split in counts.values())) for label in labels]
+        rows.append(("all", *(sum(split.values()) for split in counts.values())))
+        console.print(show.table(f"Entities {when} the label map", ("label", *counts), rows))
+    for pair, count in done.adjacent.items():
+        first, _, second = pair.partition(" ")
+        console.print(f"side by side, now with one label, kept apart: {first} and {second}: {count}")
 
 
 def _show_report(corpus: str, report: Report) -> None:
