@@ -1,0 +1,1 @@
+"""Labels without annotators: raw text in, labelled corpora out."""
