@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onoma.corpus.sample import label_weights, oversample
+from onoma.corpus.sample import cap_labels, label_weights, oversample
 from onoma.document import Document, Span
 
 
@@ -48,3 +48,12 @@ def test_temperature_brings_labels_together():
     assert sum(flat[90:]) == pytest.approx(50, rel=1e-3)
     between = label_weights(rows, 2.0)
     assert sum(between[90:]) == pytest.approx(25)
+
+
+def test_no_label_gets_more_than_its_limit():
+    both = Document("Ann Rome", (Span(0, 3, "PER"), Span(4, 8, "LOC")))
+    wanted = [both, both, named("PER"), named("LOC"), named("ORG"), Document("x"), Document("y"), Document("z")]
+    taken = cap_labels(wanted, {"PER": 2, "LOC": 2}, empty=2)
+    assert [document.text for document in taken] == ["Ann Rome", "Ann Rome", "x", "y"]
+    taken = cap_labels(wanted, {"PER": 3, "LOC": 1}, empty=0)
+    assert [document.text for document in taken] == ["Ann Rome", "a0"]

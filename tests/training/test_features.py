@@ -46,7 +46,7 @@ def test_long_documents_become_rows_with_nothing_cut(encoder):
     assert max(features.lengths) <= 96
     assert (features.targets != IGNORED).sum() == 500
     assert (features.targets == 1).sum() == 1
-    ids, targets = features[0]
+    ids, targets, _ = features[0]
     assert len(ids) == len(targets) == features.lengths[0]
 
 
@@ -107,6 +107,16 @@ def test_shares_sample_and_repeat():
     (batch,) = sampler
     assert sum(row < 4 for row in batch) == 2
     assert [batch.count(4), batch.count(5)] in ([2, 3], [3, 2])
+
+
+def test_words_weigh_what_their_span_scores(encoder):
+    document = Document("Ann saw New York", (Span(0, 3, "PER"), Span(8, 16, "LOC", 0.25)))
+    features = make_features([document], encoder, SETTINGS, "first")
+    row = features[0]
+    labelled = row.targets != IGNORED
+    assert row.weights[labelled].tolist() == [1.0, 1.0, 0.25, 0.25]
+    sure = make_features([Document("Ann", (Span(0, 3, "PER"),))], encoder, SETTINGS, "all")
+    assert set(sure.weights.tolist()) == {1.0}
 
 
 def test_rows_are_drawn_as_often_as_they_weigh():

@@ -72,7 +72,7 @@ def test_the_shipped_recipes_are_valid(path):
         ({"stages": [{"name": "a", "train": ["hi"], "start": "b"}]}, "starts from 'b', which is no earlier stage"),
         (
             {"stages": [{"name": "a", "train": [{"corpus": "hi", "labels_from": "b"}]}]},
-            "takes labels from 'b', which is no earlier stage",
+            "takes labels from 'b', which is no earlier stage, path of an extractor or names:CORPUS",
         ),
         ({"stages": [{"name": "a", "train": ["hi"]}, {"name": "a", "train": ["hi"]}]}, "two stages are named 'a'"),
         ({"stages": []}, "stages: Tuple should have at least 1 item"),

@@ -177,21 +177,27 @@ def test_the_second_matrices_may_learn_faster(tiny_recipe, tmp_path):
         assert value.allclose(fast[key], atol=1e-6) == ("lora_B" not in key)
 
 
-def test_an_earlier_stage_labels_text_for_a_later_one(tiny_recipe, tmp_path, write):
+def test_text_gets_labels_from_stages_rules_and_names(tiny_recipe, tmp_path, write):
     write("raw/train.conll", "".join(f"{word} O\nis O\nhere O\n\n" for word in ("Rome", "Oslo", "Lima", "Kiel")))
+    rules = write("rules.yaml", "gazetteers: {LOC: [Rome, Lima], PER: [Oslo]}")
     data = {"source": "examples:{corpus}", "corpora": {"as": {}, "raw": {"source": str(tmp_path / "raw")}}}
     first = {"name": "one", "train": ["as"], "training": {"class_weights": {"O": 0.01}}}
 
-    def labelled(min_score, name):
-        mix = {"corpus": "raw", "labels_from": "one", "min_score": min_score}
-        stages = [first, {"name": "two", "train": ["as", mix], "start": "one"}]
+    def labelled(name, **mix):
+        stages = [first, {"name": "two", "train": ["as", {"corpus": "raw", **mix}], "start": "one"}]
         return run(tiny_recipe(data=data, stages=stages, evaluate=[], name=name), tmp_path / "runs")
 
-    result, told = labelled(0.0, "all")
-    assert "corpus raw: stage one labels 4 of 4 sentences" in told
+    result, told = labelled("stage", labels_from="one")
+    assert "corpus raw: 4 of 4 sentences get labels from one" in told
     assert result.metrics["stages"][1]["sentences"]["raw"] == 4
-    with pytest.raises(RecipeError, match=r"stage two: stage one labels no sentence of 'raw' as surely"):
-        labelled(1.0, "none")
+    with pytest.raises(RecipeError, match=r"stage two: one: no sentence of 'raw' is labelled surely enough"):
+        labelled("unsure", labels_from="one", min_score=1.0)
+    result, _ = labelled("rules", labels_from=str(rules))
+    assert result.metrics["stages"][1]["weak"]["raw"]["entities"] == {"LOC": 2, "PER": 1}
+    result, _ = labelled("votes", labels_from=[str(rules), "names:as", "one"], vote="majority")
+    report = result.metrics["stages"][1]["weak"]["raw"]
+    assert list(report["sources"]) == [str(rules), "names:as", "one"]
+    assert report["sources"][str(rules)]["coverage"] == 0.75
 
 
 def test_letters_pieces_are_trained(tiny_recipe, tmp_path):

@@ -208,7 +208,8 @@ def report_sources(votes: Votes, trust: Trust, gold: Sequence[Document] | None =
         count = max(1, int(said.sum()))
         found = [label for label in votes.labels if (mine == number[label]).any()]
         reports[source] = SourceReport(
-            coverage=len({votes.places[item][0] for item in np.flatnonzero(said).tolist()}) / max(1, len(votes.documents)),
+            coverage=len({votes.places[item][0] for item in np.flatnonzero(said).tolist()})
+            / max(1, len(votes.documents)),
             overlap=float(agreed.sum() / count),
             conflicts=float(differs.sum() / count),
             spans={label: int((mine == number[label]).sum()) for label in found},

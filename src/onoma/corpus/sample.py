@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from onoma.document import Document
 
@@ -59,3 +59,25 @@ def label_weights(documents: Iterable[Sequence[Hashable]], temperature: float) -
     labelled = [weight for weight in raw if weight]
     mean = sum(labelled) / len(labelled) if labelled else 1.0
     return [weight / mean if weight else 1.0 for weight in raw]
+
+
+def cap_labels(documents: Sequence[Document], limits: Mapping[str, int], empty: int) -> list[Document]:
+    """Take documents in order as long as no label gets more spans than its limit; one that would is passed over.
+
+    Args:
+        documents: in the order in which they are wanted.
+        limits: most spans of each label; a label that is not named gets none.
+        empty: most documents without a span.
+    """
+    left = Counter(limits)
+    chosen = []
+    for document in documents:
+        counts = Counter(span.label for span in document.spans)
+        if not document.spans:
+            empty -= 1
+            if empty >= 0:
+                chosen.append(document)
+        elif all(left[label] >= count for label, count in counts.items()):
+            left -= counts
+            chosen.append(document)
+    return chosen

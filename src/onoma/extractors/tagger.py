@@ -172,7 +172,9 @@ def _stretches(windows: Sequence[Encoded]) -> list[tuple[int, int]]:
     return found
 
 
-def pad(rows: Sequence[Sequence[int]], value: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def pad(
+    rows: Sequence[Sequence[int] | npt.NDArray[np.int32]], value: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Rows of ids as one array, filled up on the right, with the attention mask."""
     shape = (len(rows), max(map(len, rows)))
     ids, mask = np.full(shape, value, np.int64), np.zeros(shape, np.int64)

@@ -17,8 +17,7 @@ from onoma.corpus.statistics import describe
 from onoma.document import Document
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.evaluate import sentence_key
-from onoma.extractors.base import Extractor
-from onoma.training.recipe import Recipe, Stage
+from onoma.training.recipe import Recipe, Stage, names_of
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,6 @@ class StageData:
         return [document for part in self.train for document in part]
 
 
-def label_anew(documents: Sequence[Document], extractor: Extractor, min_score: float) -> list[Document]:
-    """Self-training's data: documents with the spans that an extractor finds in them.
-
-    A document with a span scored below ``min_score`` is left out whole, since one wrong name teaches more than the
-    rest of its sentence; a document in which nothing is found is kept.
-    """
-    labelled = extractor.extract(documents)
-    return [document for document in labelled if all((span.score or 0) >= min_score for span in document.spans)]
-
-
 @dataclass(frozen=True)
 class Corpora:
     """The corpora of a recipe.
@@ -72,7 +61,8 @@ def load_corpora(recipe: Recipe, console: Console) -> Corpora:
     Raises:
         DataError: if one cannot be read, or its label map does not fit it.
     """
-    used = {name for stage in recipe.stages for mix in stage.train for name in (mix.corpus, *mix.names)}
+    mixes = [mix for stage in recipe.stages for mix in stage.train]
+    used = {name for mix in mixes for name in (mix.corpus, *mix.names, *filter(None, map(names_of, mix.labels_from)))}
     used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
     corpora = {}
     relabelled = {}
@@ -128,7 +118,7 @@ def label_set(recipe: Recipe, corpora: Mapping[str, Corpus]) -> tuple[str, ...]:
         label
         for stage in recipe.stages
         for mix in stage.train
-        if mix.labels_from is None
+        if not mix.labels_from
         for label in corpora[mix.corpus][mix.split].label_counts
     }
     if not found:

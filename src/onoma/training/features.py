@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,20 @@ from onoma.alignment import WordEncoder
 from onoma.document import Document
 from onoma.extractors.batching import budget_batches
 from onoma.extractors.tagger import TaggerSettings, encode_windows
-from onoma.tagging import spans_to_words, write_tags
+from onoma.tagging import WordSpan, spans_to_words, write_tags
 
 IGNORED = -100
 """Target of pieces that carry no label; the losses of torch pass over it."""
 
-Rows = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.int32]
+
+
+class Row(NamedTuple):
+    """One window: arrays of the same length, see :class:`Features`."""
+
+    ids: Integers
+    targets: Integers
+    weights: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,15 @@ class Features:
     Args:
         ids: piece ids of all rows.
         targets: tag numbers, or :data:`IGNORED`.
+        weights: of each piece in the loss.
         bounds: row ``i`` is ``[bounds[i], bounds[i + 1])``.
         lost: spans that no target could carry, since they overlap a longer one or cover no word.
         widened: spans that begin or end inside a word and were trained as whole words.
     """
 
-    ids: Rows
-    targets: Rows
+    ids: Integers
+    targets: Integers
+    weights: npt.NDArray[np.float32]
     bounds: npt.NDArray[np.int64]
     lost: int = 0
     widened: int = 0
@@ -43,14 +53,13 @@ class Features:
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def __getitem__(self, index: int) -> tuple[Rows, Rows]:
-        row = slice(self.bounds[index], self.bounds[index + 1])
-        return self.ids[row], self.targets[row]
+    def __getitem__(self, index: int) -> Row:
+        place = slice(self.bounds[index], self.bounds[index + 1])
+        return Row(self.ids[place], self.targets[place], self.weights[place])
 
     def entities(self, index: int) -> list[int]:
         """Number of the label of each entity that begins in a row."""
-        targets = self[index][1]
-        return [int(tag) // 2 for tag in targets if tag > 0 and tag % 2 == 1]
+        return [int(tag) // 2 for tag in self[index].targets if tag > 0 and tag % 2 == 1]
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -66,8 +75,10 @@ def make_features(
 ) -> Features:
     """Encode gold documents; a long one becomes several rows, with nothing cut off.
 
+    Words of a span that has a score weigh that much in the loss; all others weigh 1.
+
     Args:
-        documents: with gold spans; every label must be in ``settings.labels``.
+        documents: with spans; every label must be in ``settings.labels``.
         encoder: of the base.
         settings: window sizes and labels.
         subword_labels: label the first piece of each word, or all of them.
@@ -75,6 +86,7 @@ def make_features(
     numbers = {tag: number for number, tag in enumerate(settings.tags.tags)}
     ids: list[int] = []
     targets: list[int] = []
+    weights: list[float] = []
     bounds = [0]
     lost = widened = 0
     for document in documents:
@@ -82,17 +94,43 @@ def make_features(
         lost += len(view.overlapping) + len(view.empty)
         widened += len(view.widened)
         tags = [numbers[tag] for tag in write_tags(view.spans, len(document.words()))]
+        sureness = _sureness(document, view.spans)
         for encoded in encode_windows(document, encoder, settings, overlap=0):
             row = [IGNORED] * len(encoded.ids)
+            weight = [1.0] * len(encoded.ids)
             window = encoded.window
-            for tag, (first, last) in zip(tags[window.first : window.last], pairwise(encoded.words), strict=True):
+            for word, (first, last) in enumerate(pairwise(encoded.words), start=window.first):
+                tag = tags[word]
                 for position in range(first, last if subword_labels == "all" else min(first + 1, last)):
                     # Only the first piece begins an entity; the others are inside it (I- follows B- in number).
                     row[position] = tag + 1 if position > first and tag % 2 == 1 else tag
+                    weight[position] = sureness.get(word, 1.0)
             ids.extend(encoded.ids)
             targets.extend(row)
+            weights.extend(weight)
             bounds.append(len(ids))
-    return Features(np.array(ids, np.int32), np.array(targets, np.int32), np.array(bounds), lost, widened)
+    return Features(
+        np.array(ids, np.int32),
+        np.array(targets, np.int32),
+        np.array(weights, np.float32),
+        np.array(bounds),
+        lost,
+        widened,
+    )
+
+
+def _sureness(document: Document, spans: Sequence[WordSpan]) -> dict[int, float]:
+    """Score of the span that each word is in, where it has one."""
+    if all(span.score is None for span in document.spans):
+        return {}
+    words = document.words()
+    scores = {span.start: span.score for span in document.spans if span.score is not None}
+    return {
+        word: scores[words[span.first][0]]
+        for span in spans
+        if words[span.first][0] in scores
+        for word in range(span.first, span.last)
+    }
 
 
 def join_features(parts: Sequence[Features]) -> Features:
@@ -100,6 +138,7 @@ def join_features(parts: Sequence[Features]) -> Features:
     return Features(
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.weights for part in parts]),
         np.cumsum([0, *(length for part in parts for length in part.lengths)]),
         sum(part.lost for part in parts),
         sum(part.widened for part in parts),

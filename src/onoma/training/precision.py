@@ -20,7 +20,7 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16", "fp16"], model: Any
     Args:
         wanted: ``"auto"`` or a choice.
         model: the classifier, on its device.
-        batch: inputs of a usual size, with ``labels``.
+        batch: inputs of a usual size.
     """
     import torch
 

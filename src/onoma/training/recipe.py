@@ -126,8 +126,21 @@ class Mix(Section):
     oversample: Oversampling | None = Field(None, description="repeat sentences with entities; `{}` for the defaults")
     copies: int = Field(0, ge=0, description="of each sentence, with other names of the same labels in it")
     names: tuple[str, ...] = Field((), description="corpora whose training names the copies get; default: this one")
-    labels_from: str | None = Field(None, description="earlier stage that labels these sentences anew (self-training)")
-    min_score: float = Field(0.0, ge=0, le=1, description="leave out what `labels_from` labels with a lower score")
+    labels_from: tuple[str, ...] = Field(
+        (), description="what labels these sentences anew: earlier stages, extractors, names:CORPUS; several vote"
+    )
+    vote: Literal["trust", "majority"] = Field(
+        "trust", description="how `labels_from` agree: see onoma.annotation.weak"
+    )
+    min_score: float = Field(0.0, ge=0, le=1, description="leave out sentences that `labels_from` label less surely")
+    ratio: float | None = Field(
+        None, gt=0, description="most entities from `labels_from` of each label, as a multiple of the stage's own"
+    )
+
+    @field_validator("labels_from", mode="before")
+    @classmethod
+    def _one_labeller(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class Stage(Section):
@@ -181,16 +194,16 @@ class Recipe(Section):
             for name in (*(name for mix in stage.train for name in (mix.corpus, *mix.names)), *stage.validation):
                 if name not in corpora:
                     raise ValueError(f"stage {stage.name!r} names the corpus {name!r}. {nearest(name, corpora)}")
-            if stage.start is not None and stage.start not in known and "/" not in stage.start:
+            if stage.start is not None and stage.start not in known and not _is_path(stage.start):
                 raise ValueError(
                     f"stage {stage.name!r} starts from {stage.start!r}, which is no earlier stage and no run folder. "
                     + nearest(stage.start, known)
                 )
-            for mix in stage.train:
-                if mix.labels_from is not None and mix.labels_from not in known:
+            for name in (name for mix in stage.train for name in mix.labels_from):
+                if name not in known and not _is_path(name) and names_of(name) not in corpora:
                     raise ValueError(
-                        f"stage {stage.name!r} takes labels from {mix.labels_from!r}, which is no earlier stage. "
-                        + nearest(mix.labels_from, known)
+                        f"stage {stage.name!r} takes labels from {name!r}, which is no earlier stage, path of an "
+                        f"extractor or names:CORPUS. {nearest(name, known)}"
                     )
             known.append(stage.name)
             self.training_of(stage)
@@ -211,6 +224,15 @@ class Recipe(Section):
         """The recipe in full, every default spelled out."""
         text: str = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
         return text
+
+
+def names_of(labeller: str) -> str | None:
+    """``"names:it"`` → ``"it"``, the corpus whose training names are looked up; None for other labellers."""
+    return labeller.removeprefix("names:") if labeller.startswith("names:") else None
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml"))
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

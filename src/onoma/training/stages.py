@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -20,15 +20,17 @@ import numpy as np
 from rich.console import Console
 
 from onoma.alignment import WordEncoder
+from onoma.annotation.gazetteer import harvest_names
 from onoma.corpus import save_corpus
 from onoma.corpus.sample import label_weights
 from onoma.document import Document
 from onoma.errors import RecipeError
 from onoma.evaluation.evaluate import evaluate, sentence_key
+from onoma.extractors.base import Extractor
 from onoma.extractors.decoding import TagSet
 from onoma.extractors.load import load
 from onoma.extractors.tagger import TaggerSettings
-from onoma.files import atomic_folder, link_folder, move_folder, read_json, write_json, write_text
+from onoma.files import atomic_folder, link_folder, move_folder, read_json, sha256, write_json, write_text
 from onoma.models.adapters import (
     AdapterSettings,
     Carried,
@@ -42,9 +44,10 @@ from onoma.models.bases import Base, resolve_base
 from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
-from onoma.training.data import Corpora, StageData, label_anew, label_set, load_corpora, only_labels, stage_data
+from onoma.training.data import Corpora, StageData, label_set, load_corpora, only_labels, stage_data
 from onoma.training.features import Features, epoch_shares, join_features, make_features
-from onoma.training.recipe import Recipe, Stage, load_recipe
+from onoma.training.labelling import label_texts
+from onoma.training.recipe import Recipe, Stage, load_recipe, names_of
 
 _RECORDED = ("onoma", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
 
@@ -213,13 +216,20 @@ class _Work:
             self.recipe.base,
             self.base.checksum,
             self.keys.get(stage.start or "", stage.start),
-            *(self.keys[mix.labels_from] for mix in stage.train if mix.labels_from is not None),
+            *(self._labeller_key(name) for mix in stage.train for name in mix.labels_from),
             metadata.version("onoma"),
         ]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-        for document in (*data.training_documents, *data.validation):
-            digest.update(json.dumps(document.to_dict()).encode())
+        digest.update(_digest((*data.training_documents, *data.validation)).encode())
         return digest.hexdigest()
+
+    def _labeller_key(self, name: str) -> str:
+        if name in self.keys:
+            return self.keys[name]
+        if names_of(name):
+            return _digest(self.corpora[str(names_of(name))]["train"])
+        path = Path(name)
+        return sha256(*(sorted(path.glob("*.safetensors")) if path.is_dir() else [path])) if path.exists() else name
 
     def _train(self, stage: Stage, data: StageData, folder: Path, key: str) -> None:
         from transformers import set_seed
@@ -227,7 +237,7 @@ class _Work:
         from onoma.training.tagger import train_tagger
 
         training = self.recipe.training_of(stage)
-        data = self._label(data, stage)
+        data, weak = self._label(data, stage)
         features, groups, settings = self._features(data, stage)
         shares = epoch_shares([len(group) for group in groups], [mix.weight for mix in stage.train], stage.temperature)
         repeats = f", {data.repeats} repeats dropped" if data.repeats else ""
@@ -289,6 +299,7 @@ class _Work:
                 "sentences": {mix.corpus: len(part) for mix, part in zip(stage.train, data.train, strict=True)},
                 "repeats_dropped": data.repeats,
                 "oversampled": data.oversampled,
+                "weak": weak,
                 "validation_sentences": len(data.validation),
                 "pieces": len(features.ids),
                 "bytes": size,
@@ -303,27 +314,42 @@ class _Work:
             write_json(beside / "stage.json", {"key": key})
         shutil.rmtree(checkpoints)
 
-    def _label(self, data: StageData, stage: Stage) -> StageData:
-        """The data with the labels of earlier stages where the recipe wants these."""
+    def _label(self, data: StageData, stage: Stage) -> tuple[StageData, dict[str, Any]]:
+        """The data with labels from elsewhere where the recipe wants these, and what came of it by corpus."""
+        gold = [
+            document
+            for mix, part in zip(stage.train, data.train, strict=True)
+            if not mix.labels_from
+            for document in part
+        ]
         parts = []
+        reports = {}
         for mix, part in zip(stage.train, data.train, strict=True):
-            labelled = part
-            if mix.labels_from is not None:
-                extractor = load(self.done[mix.labels_from], base=self.recipe.base)
-                labelled = label_anew(part, extractor, mix.min_score)
-                if not labelled:
+            if mix.labels_from:
+                labellers = {name: self._labeller(name) for name in mix.labels_from}
+                done = label_texts(part, labellers, mix, gold, self.recipe.seed)
+                if not done.documents:
                     raise RecipeError(
-                        f"stage {mix.labels_from} labels no sentence of {mix.corpus!r} as surely as min_score",
+                        f"{', '.join(mix.labels_from)}: no sentence of {mix.corpus!r} is labelled surely enough",
                         where=f"stage {stage.name}",
-                        mend="Lower min_score.",
+                        mend="Lower min_score, or raise ratio.",
                     )
                 self.console.print(
-                    f"  corpus {mix.corpus}: stage {mix.labels_from} labels {len(labelled)} of {len(part)} sentences "
-                    f"with scores of {mix.min_score:g} or more",
+                    f"  corpus {mix.corpus}: {len(done.documents)} of {len(part)} sentences get labels from "
+                    f"{', '.join(mix.labels_from)}",
+                    markup=False,
                     highlight=False,
                 )
-            parts.append(labelled)
-        return dataclasses.replace(data, train=parts)
+                reports[mix.corpus] = done.report
+                part = done.documents
+            parts.append(part)
+        return dataclasses.replace(data, train=parts), reports
+
+    def _labeller(self, name: str) -> Extractor:
+        if name in self.done:
+            return load(self.done[name], base=self.recipe.base)
+        corpus = names_of(name)
+        return harvest_names(self.corpora[corpus]["train"]) if corpus else load(name)
 
     def _features(self, data: StageData, stage: Stage) -> tuple[Features, list[range], TaggerSettings]:
         """Training rows, which of them each corpus has, and the settings that fit their lengths."""
@@ -389,6 +415,13 @@ def _made_by(run: Path, recipe: Recipe) -> bool:
 def _record(corpus: str, gold: Document, seen: Collection[str]) -> dict[str, Any]:
     spans = [[span.start, span.end, span.label] for span in gold.spans]
     return {"corpus": corpus, "gold": spans, "seen": sentence_key(gold) in seen}
+
+
+def _digest(documents: Iterable[Document]) -> str:
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(json.dumps(document.to_dict()).encode())
+    return digest.hexdigest()
 
 
 def _has_key(path: Path, key: str) -> bool:

@@ -25,7 +25,7 @@ from onoma.models.adapters import average_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
 from onoma.training.callbacks import LogFile, ProgressBar
-from onoma.training.features import IGNORED, EpochBatches, Features
+from onoma.training.features import IGNORED, EpochBatches, Features, Row
 from onoma.training.precision import Precision, choose_precision
 from onoma.training.recipe import Training
 
@@ -91,7 +91,7 @@ def train_tagger(
         model.get_input_embeddings().requires_grad_(False)
     sample = _collate([features[index] for index in _usual_rows(features, training.batch_pieces)], encoder.pad)
     model.to(processes.device())
-    precision = processes.agree(choose_precision(training.precision, model, sample))
+    precision = processes.agree(choose_precision(training.precision, model, _inputs(sample)))
     selecting = bool(validation) and training.select == "best"
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -127,7 +127,9 @@ def train_tagger(
         args=arguments,
         train_dataset=_Rows(features),
         data_collator=lambda rows: _collate(rows * 2 if training.consistency else rows, encoder.pad),
-        compute_loss_func=_Loss(training, settings),
+        # Ours is called in `compute_loss` below; that there is one has the Trainer count a step's labelled pieces.
+        compute_loss_func=(loss := _Loss(training, settings)),
+        loss=loss,
         callbacks=[bar, LogFile(folder / "training_log.jsonl")],
         features=features,
         groups=groups,
@@ -200,6 +202,7 @@ class _TaggerTrainer(Trainer):
         encoder: WordEncoder,
         settings: TaggerSettings,
         training: Training,
+        loss: _Loss,
         **trainer: Any,
     ) -> None:
         # The Trainer wants to see an evaluation set; ours is scored as documents, in `evaluate` below.
@@ -212,6 +215,20 @@ class _TaggerTrainer(Trainer):
         self._encoder = encoder
         self._settings = settings
         self._training = training
+        self._loss = loss
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        targets, weights = inputs["labels"], inputs["weights"]
+        outputs = model(**_inputs(inputs))
+        loss = self._loss(outputs["logits"].float(), targets, weights)
+        if num_items_in_batch is None:
+            loss = loss / (targets != IGNORED).sum()
+        else:
+            # The count is over all processes, and the gradients are their mean.
+            loss = loss / num_items_in_batch * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         sampler = EpochBatches(
@@ -267,7 +284,7 @@ class _TaggerTrainer(Trainer):
 
 
 class _Loss:
-    """Cross-entropy over labelled pieces, with label smoothing and class weights.
+    """Cross-entropy over labelled pieces, with label smoothing and the weights of classes and pieces.
 
     With ``consistency`` each batch holds its rows twice, and the two answers, under different dropout, are drawn
     together (R-Drop, https://arxiv.org/abs/2106.14448).
@@ -282,20 +299,20 @@ class _Loss:
         self._smoothing = training.label_smoothing
         self._consistency = training.consistency
 
-    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-        logits = outputs["logits"].float()
-        loss = torch.nn.functional.cross_entropy(
+    def __call__(self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Sum over the labelled pieces of a batch."""
+        losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1),
-            labels.flatten(),
+            targets.flatten(),
             weight=self._weights.to(logits.device) if self._weights is not None else None,
             ignore_index=IGNORED,
             label_smoothing=self._smoothing,
-            reduction="sum",
+            reduction="none",
         )
+        loss = losses @ weights.flatten()
         if self._consistency:
-            loss = loss + self._consistency * _divergence(logits, labels != IGNORED)
-        count = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
-        return loss / count
+            loss = loss + self._consistency * _divergence(logits, targets != IGNORED)
+        return loss
 
 
 def _divergence(logits: torch.Tensor, labelled: torch.Tensor) -> torch.Tensor:
@@ -304,14 +321,23 @@ def _divergence(logits: torch.Tensor, labelled: torch.Tensor) -> torch.Tensor:
     return ((first.exp() - second.exp()) * (first - second)).sum()
 
 
-def _collate(rows: Sequence[tuple[Any, Any]], padding: int) -> dict[str, torch.Tensor]:
-    ids, mask = pad([row for row, _ in rows], padding)
-    targets, _ = pad([target for _, target in rows], IGNORED)
+def _collate(rows: Sequence[Row], padding: int) -> dict[str, torch.Tensor]:
+    ids, mask = pad([row.ids for row in rows], padding)
+    targets, _ = pad([row.targets for row in rows], IGNORED)
+    weights = np.zeros(ids.shape, np.float32)
+    for number, row in enumerate(rows):
+        weights[number, : len(row.weights)] = row.weights
     return {
         "input_ids": torch.from_numpy(ids),
         "attention_mask": torch.from_numpy(mask),
         "labels": torch.from_numpy(targets),
+        "weights": torch.from_numpy(weights),
     }
+
+
+def _inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The part of a batch that the model sees."""
+    return {name: batch[name] for name in ("input_ids", "attention_mask")}
 
 
 def _usual_rows(features: Features, budget: int) -> list[int]:
