@@ -31,12 +31,12 @@ def test_first_piece_targets_say_what_gold_says(encoder, document):
         assert features.lost == features.widened == 0
 
 
-def test_all_piece_targets_go_on_inside_a_word(encoder):
+def test_all_pieces_of_a_word_get_its_tag(encoder):
     document = Document("internationalization গুৱাহাটী", (Span(0, 20, "LOC"),))
     features = make_features([document], encoder, SETTINGS, "all")
     first, second = map(len, encoder.encode(document.word_texts()))
     assert first > 1
-    assert features.targets.tolist() == [IGNORED, 1, *[2] * (first - 1), *[0] * second, IGNORED]
+    assert features.targets.tolist() == [IGNORED, *[1] * first, *[0] * second, IGNORED]
 
 
 def test_long_documents_become_rows_with_nothing_cut(encoder):
@@ -115,6 +115,7 @@ def test_words_weigh_what_their_span_scores(encoder):
     row = features[0]
     labelled = row.targets != IGNORED
     assert row.weights[labelled].tolist() == [1.0, 1.0, 0.25, 0.25]
+    assert features.entities == ((2, 0),), "PER and LOC, by their place in the label set"
     sure = make_features([Document("Ann", (Span(0, 3, "PER"),))], encoder, SETTINGS, "all")
     assert set(sure.weights.tolist()) == {1.0}
 

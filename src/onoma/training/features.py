@@ -39,6 +39,7 @@ class Features:
         targets: tag numbers, or :data:`IGNORED`.
         weights: of each piece in the loss.
         bounds: row ``i`` is ``[bounds[i], bounds[i + 1])``.
+        entities: number of the label of each entity that begins in a row, by row.
         lost: spans that no target could carry, since they overlap a longer one or cover no word.
         widened: spans that begin or end inside a word and were trained as whole words.
     """
@@ -47,6 +48,7 @@ class Features:
     targets: Integers
     weights: npt.NDArray[np.float32]
     bounds: npt.NDArray[np.int64]
+    entities: tuple[tuple[int, ...], ...]
     lost: int = 0
     widened: int = 0
 
@@ -56,10 +58,6 @@ class Features:
     def __getitem__(self, index: int) -> Row:
         place = slice(self.bounds[index], self.bounds[index + 1])
         return Row(self.ids[place], self.targets[place], self.weights[place])
-
-    def entities(self, index: int) -> list[int]:
-        """Number of the label of each entity that begins in a row."""
-        return [int(tag) // 2 for tag in self[index].targets if tag > 0 and tag % 2 == 1]
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -88,6 +86,7 @@ def make_features(
     targets: list[int] = []
     weights: list[float] = []
     bounds = [0]
+    entities: list[tuple[int, ...]] = []
     lost = widened = 0
     for document in documents:
         view = spans_to_words(document)
@@ -100,20 +99,22 @@ def make_features(
             weight = [1.0] * len(encoded.ids)
             window = encoded.window
             for word, (first, last) in enumerate(pairwise(encoded.words), start=window.first):
-                tag = tags[word]
+                # With "all" each piece has its word's own tag, B- too, since the word's tag is read off their mean.
                 for position in range(first, last if subword_labels == "all" else min(first + 1, last)):
-                    # Only the first piece begins an entity; the others are inside it (I- follows B- in number).
-                    row[position] = tag + 1 if position > first and tag % 2 == 1 else tag
+                    row[position] = tags[word]
                     weight[position] = sureness.get(word, 1.0)
             ids.extend(encoded.ids)
             targets.extend(row)
             weights.extend(weight)
             bounds.append(len(ids))
+            # In number, I- follows B-, and both follow O.
+            entities.append(tuple(tag // 2 for tag in tags[window.first : window.last] if tag % 2 == 1))
     return Features(
         np.array(ids, np.int32),
         np.array(targets, np.int32),
         np.array(weights, np.float32),
         np.array(bounds),
+        tuple(entities),
         lost,
         widened,
     )
@@ -140,6 +141,7 @@ def join_features(parts: Sequence[Features]) -> Features:
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.weights for part in parts]),
         np.cumsum([0, *(length for part in parts for length in part.lengths)]),
+        tuple(row for part in parts for row in part.entities),
         sum(part.lost for part in parts),
         sum(part.widened for part in parts),
     )

@@ -269,7 +269,7 @@ class _Work:
             features,
             groups,
             shares,
-            np.array(label_weights(map(features.entities, range(len(features))), stage.balance)),
+            np.array(label_weights(features.entities, stage.balance)),
             data.validation,
             self.encoder,
             settings,
