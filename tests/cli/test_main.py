@@ -15,6 +15,7 @@ import onoma
         "",
         "train",
         "evaluate",
+        "thresholds",
         "extract",
         "check",
         "convert",

@@ -56,6 +56,7 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
         window=card.window,
         subwords=card.subwords,
         thresholds=card.thresholds,
+        temperature=card.temperature,
     )
     # Before torch is imported, a large tokenizer takes two thirds of the time that it takes after.
     encoder = WordEncoder.from_folder(base.folder, card.rewrite)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ class TaggerSettings:
         window: pieces of a usual window, near the lengths that the tagger was trained on.
         subwords: a word's logits are those of its first piece, or the mean over its pieces.
         thresholds: least span score of each label.
+        temperature: logits are divided by it, which changes scores but no tag.
     """
 
     labels: tuple[str, ...]
@@ -40,6 +41,7 @@ class TaggerSettings:
     window: int
     subwords: Subwords = "first"
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
 
     @property
     def tags(self) -> TagSet:
@@ -118,6 +120,10 @@ class TaggerExtractor(Extractor):
         """Entity types that it can give."""
         return self.settings.labels
 
+    def with_settings(self, **changes: Any) -> TaggerExtractor:
+        """The same model with other settings."""
+        return TaggerExtractor(self._logits, self._encoder, replace(self.settings, **changes), budget=self.budget)
+
     def score_words(self, documents: Sequence[Document]) -> list[Floats]:
         """Log-probabilities of tags for each word of each document, shape ``(words, tags)``.
 
@@ -155,7 +161,7 @@ class TaggerExtractor(Extractor):
             logits = self._logits(ids, mask)
             for row, (number, window) in zip(logits, inputs, strict=True):
                 words = window.window
-                scores = _word_scores(row, window.words, self.settings.subwords)
+                scores = _word_scores(row / self.settings.temperature, window.words, self.settings.subwords)
                 keep = slice(words.keep_first - words.first, words.keep_last - words.first)
                 result[number][words.keep_first : words.keep_last] = scores[keep]
         return result

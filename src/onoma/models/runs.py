@@ -29,6 +29,7 @@ class RunCard:
         subwords: ``"first"`` or ``"mean"``: how a word's logits come from its pieces.
         thresholds: least span score of each label.
         rewrite: names of :data:`onoma.scripts.REWRITINGS`.
+        temperature: that makes scores mean what they say, see :mod:`onoma.evaluation.calibration`.
     """
 
     labels: tuple[str, ...]
@@ -41,6 +42,7 @@ class RunCard:
     subwords: Literal["first", "mean"] = "first"
     thresholds: dict[str, float] = field(default_factory=dict)
     rewrite: tuple[str, ...] = ()
+    temperature: float = 1.0
 
     def write(self, folder: Path) -> None:
         """Write ``onoma.json`` into a folder."""

@@ -176,3 +176,15 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
             kept += [document for document in copies if sentence_key(document) not in held_out]
         parts.append(kept)
     return StageData(parts, [only_labels(document, labels) for document in validation], repeats, oversampled)
+
+
+def validation_documents(recipe: Recipe, split: str = "validation") -> list[Document]:
+    """The documents that a recipe's last stage is validated on, or else those of what it is evaluated on.
+
+    Raises:
+        DataError: if a corpus cannot be read or has no such split.
+    """
+    names = recipe.stages[-1].validation or recipe.evaluate
+    corpora = load_corpora(recipe, Console(quiet=True)).by_name
+    labels = label_set(recipe, corpora)
+    return [only_labels(document, labels) for name in names for document in corpora[name][split]]
