@@ -74,6 +74,16 @@ def test_word_embeddings_of_chosen_pieces_are_trained_saved_and_merged(base, tmp
     assert torch.allclose(logits(again.eval()), logits(model), atol=1e-5)
 
 
+def test_some_layers_are_kept_from_the_first_to_the_last(base):
+    whole, cut = new_classifier(base, TAGS), new_classifier(base, TAGS, layers=1)
+    assert (whole.config.num_hidden_layers, cut.config.num_hidden_layers) == (2, 1)
+    first = "bert.encoder.layer.0.attention.self.query.weight"
+    assert cut.state_dict()[first].equal(whole.state_dict()[first])
+    assert logits(cut.eval()).shape == (2, 10, 3)
+    with pytest.raises(ModelError, match="layers: this base has 2 layers, not 3 to keep"):
+        new_classifier(base, TAGS, layers=3)
+
+
 @pytest.mark.parametrize("method", ["lora", "dora", "rslora"])
 def test_plain_peft_loads_what_was_saved(base, method, tmp_path):
     from peft import PeftModel

@@ -74,6 +74,14 @@ def test_the_shipped_recipes_are_valid(path):
             {"stages": [{"name": "a", "train": [{"corpus": "hi", "labels_from": "b"}]}]},
             "takes labels from 'b', which is no earlier stage, path of an extractor or names:CORPUS",
         ),
+        (
+            {"stages": [{"name": "a", "train": ["hi"], "distill": {"teachers": "b"}}]},
+            "has the teacher 'b', which is no earlier stage and no run folder",
+        ),
+        (
+            {"stages": [{"name": "a", "train": [{"corpus": "hi", "unlabelled": True}]}]},
+            "has unlabelled text, but no teacher",
+        ),
         ({"stages": [{"name": "a", "train": ["hi"]}, {"name": "a", "train": ["hi"]}]}, "two stages are named 'a'"),
         ({"stages": []}, "stages: Tuple should have at least 1 item"),
         ({"stages": [{"name": "a", "train": 3}]}, "stages.0.train"),

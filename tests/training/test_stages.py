@@ -11,6 +11,8 @@ from conftest import make_base
 from rich.console import Console
 
 import onoma
+from onoma.corpus import load_corpus
+from onoma.document import Document
 from onoma.errors import ModelError, RecipeError
 from onoma.models.adapters import ADAPTER_WEIGHTS, read_weights
 from onoma.training.recipe import parse_recipe
@@ -198,6 +200,49 @@ def test_text_gets_labels_from_stages_rules_and_names(tiny_recipe, tmp_path, wri
     report = result.metrics["stages"][1]["weak"]["raw"]
     assert list(report["sources"]) == [str(rules), "names:as", "one"]
     assert report["sources"][str(rules)]["coverage"] == 0.75
+
+
+def test_a_student_learns_what_its_teacher_says(tiny_recipe, tiny_run, tmp_path, write):
+    """From unlabelled text alone, so that nothing but the teacher can have taught it."""
+    texts = [document.text for document in load_corpus("examples:hi")["train"]]
+    write("raw/train.conll", "".join("".join(f"{word} O\n" for word in text.split()) + "\n" for text in texts))
+    data = {"source": "examples:{corpus}", "corpora": {"as": {}, "raw": {"source": str(tmp_path / "raw")}}}
+    teacher = onoma.load(tiny_run)
+
+    def agreement(epochs):
+        stage = {
+            "name": "one",
+            "train": [{"corpus": "as", "limit": 1}, {"corpus": "raw", "unlabelled": True}],
+            "distill": {"teachers": [str(tiny_run)], "weight": 1.0, "temperature": 1.0},
+            "training": {"epochs": epochs, "learning_rate": 2e-2, "select": "last"},
+        }
+        result, _ = run(tiny_recipe(data=data, stages=[stage], evaluate=[], name=f"after{epochs}"), tmp_path / "runs")
+        student = onoma.load(result.folder)
+        pairs = [
+            (mine.argmax(axis=1), theirs.argmax(axis=1))
+            for mine, theirs in zip(
+                student.score_words([Document(text) for text in texts]),
+                teacher.score_words([Document(text) for text in texts]),
+                strict=True,
+            )
+        ]
+        return sum((mine == theirs).sum() for mine, theirs in pairs) / sum(len(mine) for mine, _ in pairs)
+
+    assert agreement(8) > max(0.8, agreement(0.05) + 0.1)
+
+
+def test_teachers_must_be_taggers_that_know_the_labels(tiny_recipe, tiny_run, tmp_path, write):
+    rules = write("rules.yaml", "gazetteers: {LOC: [Rome]}")
+    write("c/train.conll", "Rome B-CITY\nfell O\n\n" * 3)
+    data = {"source": "examples:{corpus}", "corpora": {"as": {}, "c": {"source": str(tmp_path / "c")}}}
+
+    def stage(corpus, teacher):
+        return [{"name": "one", "train": [corpus], "distill": {"teachers": str(teacher)}}]
+
+    with pytest.raises(RecipeError, match=r"rules.yaml: this teacher is no tagger"):
+        run(tiny_recipe(data=data, stages=stage("as", rules), evaluate=[]), tmp_path / "runs")
+    with pytest.raises(RecipeError, match="this teacher does not know the label 'CITY'. Known: LOC, ORG, PER"):
+        run(tiny_recipe(data=data, stages=stage("c", tiny_run), evaluate=[]), tmp_path / "runs")
 
 
 def test_letters_pieces_are_trained(tiny_recipe, tmp_path):

@@ -41,7 +41,7 @@ def quiet():
 
 def test_a_study_of_another_pair_of_languages_is_one_file(study_file, tmp_path):
     console = quiet()
-    found = run_study(load_study(study_file()), runs=tmp_path / "runs", console=console)
+    found = run_study(load_study(study_file(), runs=tmp_path / "runs"), console=console)
     told = console.export_text()
     # Two seeds of the source stage serve three variants; the full variant trains its own.
     assert told.count("trained before") == 4
@@ -72,7 +72,7 @@ def test_a_study_of_another_pair_of_languages_is_one_file(study_file, tmp_path):
 
     again = quiet()
     before = (folder / "report.html").read_bytes()
-    run_study(load_study(study_file()), runs=tmp_path / "runs", console=again)
+    run_study(load_study(study_file(), runs=tmp_path / "runs"), console=again)
     assert "stage" not in again.export_text().replace("two-stage", "")
     assert (folder / "report.html").read_bytes() == before
 
@@ -107,11 +107,39 @@ def test_what_is_wrong_is_said_before_anything_is_trained(study_file, changes, m
 
 
 def test_chosen_variants(study_file, tmp_path):
-    study = load_study(study_file())
+    study = load_study(study_file(), runs=tmp_path)
     with pytest.raises(RecipeError, match="no variant 'zero'. Did you mean 'zero-shot'"):
-        run_study(study, runs=tmp_path, only=["zero"], console=quiet())
+        run_study(study, only=["zero"], console=quiet())
     with pytest.raises(DataError, match="no system 'two-stage' to compare with. Known: zero-shot"):
-        run_study(study, runs=tmp_path, only=["zero-shot"], console=quiet())
+        run_study(study, only=["zero-shot"], console=quiet())
+
+
+def test_students_learn_from_the_runs_of_other_variants(study_file, tmp_path):
+    def student(**distill):
+        return {"set": {"layers": 1, "stages.source.distill": distill | {"weight": 0.9}}}
+
+    variants = {
+        "teacher": {"set": {"adapter.method": "full"}},
+        "student": student(teachers="{run:teacher}"),
+        "of-all": {**student(teachers=["{runs:teacher}"]), "seeds": [2]},
+    }
+    study = load_study(study_file(variants=variants, curves={}), runs=tmp_path)
+    folder = tmp_path / "tiny-study"
+    assert study.recipes["student"][1].stages[0].distill.teachers == (str(folder / "teacher-seed2"),)
+    (all_of_them,) = study.recipes["of-all"]
+    assert all_of_them.stages[0].distill.teachers == tuple(str(folder / f"teacher-seed{seed}") for seed in (1, 2))
+    console = quiet()
+    found = run_study(study, console=console)
+    told = re.findall(r"\d/5: (\S+)", console.export_text())
+    assert told == ["teacher-seed1", "student-seed1", "teacher-seed2", "of-all-seed2", "student-seed2"]
+    assert not list(folder.rglob("model.safetensors"))
+    trained = {line.name: line.trainable for line in found.systems}
+    assert trained["student"] < trained["teacher"]
+    faulty = variants | {"early": student(teachers="{run:late}"), "late": {}}
+    with pytest.raises(
+        RecipeError, match=r"variants.early: no earlier variant 'late'. Known: of-all, student, teacher"
+    ):
+        load_study(study_file(variants=faulty, curves={}))
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("study*.yaml")), ids=lambda path: path.name)

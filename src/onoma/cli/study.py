@@ -45,10 +45,10 @@ def study(
     from onoma.training import processes
     from onoma.training.study import load_study, run_study
 
-    loaded = load_study(file, profile=profile, overrides=overrides or [])
-    comparison = run_study(loaded, runs=runs, only=only or [], console=show.err())
+    loaded = load_study(file, runs=runs, profile=profile, overrides=overrides or [])
+    comparison = run_study(loaded, only=only or [], console=show.err())
     if processes.is_first():
-        _show(comparison, runs / loaded.file.name, as_json)
+        _show(comparison, loaded.folder, as_json)
 
 
 @show.command

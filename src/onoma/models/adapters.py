@@ -49,11 +49,16 @@ class AdapterSettings:
     pieces: tuple[int, ...] = ()
 
 
-def new_classifier(base: Base, tags: Sequence[str]) -> PreTrainedModel:
+def new_classifier(base: Base, tags: Sequence[str], layers: int | None = None) -> PreTrainedModel:
     """A clean base in float32 with a fresh head of ``len(tags)`` outputs.
 
+    Args:
+        base: of any architecture with a token classifier.
+        tags: of the head.
+        layers: keep only this many, see :func:`keep_layers`.
+
     Raises:
-        ModelError: if the weights are corrupt, or the architecture has no token classifier.
+        ModelError: if the weights are corrupt, the architecture has no token classifier, or the base has fewer layers.
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForTokenClassification
@@ -76,7 +81,34 @@ def new_classifier(base: Base, tags: Sequence[str]) -> PreTrainedModel:
         raise ModelError(f"this base cannot tag tokens ({error})".splitlines()[0], where=base.name) from error
     finally:
         logging.set_verbosity(verbosity)
+    if layers is not None:
+        keep_layers(model, layers)
     return model
+
+
+def keep_layers(model: PreTrainedModel, count: int) -> None:
+    """Keep some of a model's layers, evenly spread from the first to the last, as DistilBERT's start does.
+
+    Sanh et al. 2019, https://arxiv.org/abs/1910.01108.
+
+    Raises:
+        ModelError: if it has fewer, or keeps them in no list.
+    """
+    import torch
+
+    total = model.config.num_hidden_layers
+    lists = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, torch.nn.ModuleList) and len(child) == total
+    ]
+    if count > total or not lists:
+        raise ModelError(f"this base has {total} layers, not {count} to keep", where="layers")
+    chosen = [round(number * (total - 1) / max(1, count - 1)) for number in range(count)]
+    for parent, name, child in lists:
+        setattr(parent, name, torch.nn.ModuleList([child[number] for number in chosen]))
+    model.config.num_hidden_layers = count
 
 
 def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
@@ -252,7 +284,7 @@ def load_merged(folder: Path, card: RunCard, base: Base, tags: Sequence[str]) ->
     if card.method == "full":
         model = new_classifier(Base(str(folder), folder), tags)
     else:
-        model = new_classifier(base, tags)
+        model = new_classifier(base, tags, card.layers)
         check_base(card, base, str(folder))
         merge(model, read_weights(folder / ADAPTER_WEIGHTS), read_config(folder))
     model.eval()

@@ -118,7 +118,7 @@ def label_set(recipe: Recipe, corpora: Mapping[str, Corpus]) -> tuple[str, ...]:
         label
         for stage in recipe.stages
         for mix in stage.train
-        if not mix.labels_from
+        if not (mix.labels_from or mix.unlabelled)
         for label in corpora[mix.corpus][mix.split].label_counts
     }
     if not found:
@@ -164,7 +164,7 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
                 where=f"stage {stage.name}",
                 mend="Look at it with `onoma check`.",
             )
-        kept = [only_labels(document, () if mix.labels_from else labels) for document in documents]
+        kept = [only_labels(document, () if mix.labels_from or mix.unlabelled else labels) for document in documents]
         if mix.oversample is not None:
             before = describe(kept).to_dict()
             kept = oversample(kept, mix.oversample.factor, mix.oversample.boost, generator)

@@ -13,12 +13,14 @@ import numpy.typing as npt
 from onoma.alignment import WordEncoder
 from onoma.document import Document
 from onoma.extractors.batching import budget_batches
+from onoma.extractors.decoding import Floats
 from onoma.extractors.tagger import TaggerSettings, encode_windows
 from onoma.tagging import WordSpan, spans_to_words, write_tags
 
 IGNORED = -100
 """Target of pieces that carry no label; the losses of torch pass over it."""
 
+_IMPOSSIBLE = -1e4
 Integers = npt.NDArray[np.int32]
 
 
@@ -28,6 +30,7 @@ class Row(NamedTuple):
     ids: Integers
     targets: Integers
     weights: npt.NDArray[np.float32]
+    soft: npt.NDArray[np.float16] | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Features:
         ids: piece ids of all rows.
         targets: tag numbers, or :data:`IGNORED`.
         weights: of each piece in the loss.
+        soft: teachers' log-probabilities of tags for each piece that has a target, shape ``(pieces, tags)``, or None.
         bounds: row ``i`` is ``[bounds[i], bounds[i + 1])``.
         entities: number of the label of each entity that begins in a row, by row.
         lost: spans that no target could carry, since they overlap a longer one or cover no word.
@@ -47,6 +51,7 @@ class Features:
     ids: Integers
     targets: Integers
     weights: npt.NDArray[np.float32]
+    soft: npt.NDArray[np.float16] | None
     bounds: npt.NDArray[np.int64]
     entities: tuple[tuple[int, ...], ...]
     lost: int = 0
@@ -57,7 +62,8 @@ class Features:
 
     def __getitem__(self, index: int) -> Row:
         place = slice(self.bounds[index], self.bounds[index + 1])
-        return Row(self.ids[place], self.targets[place], self.weights[place])
+        soft = None if self.soft is None else self.soft[place]
+        return Row(self.ids[place], self.targets[place], self.weights[place], soft)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -70,25 +76,31 @@ def make_features(
     encoder: WordEncoder,
     settings: TaggerSettings,
     subword_labels: Literal["first", "all"],
+    *,
+    soft: Sequence[Floats] | None = None,
+    weight: float = 1.0,
 ) -> Features:
     """Encode gold documents; a long one becomes several rows, with nothing cut off.
 
-    Words of a span that has a score weigh that much in the loss; all others weigh 1.
+    Words of a span that has a score weigh that much in the loss; all others weigh ``weight``.
 
     Args:
         documents: with spans; every label must be in ``settings.labels``.
         encoder: of the base.
         settings: window sizes and labels.
         subword_labels: label the first piece of each word, or all of them.
+        soft: log-probabilities of tags for each word of each document, shape ``(words, tags)``, from teachers.
+        weight: of words that are in no scored span; 0 where only the teachers count.
     """
     numbers = {tag: number for number, tag in enumerate(settings.tags.tags)}
     ids: list[int] = []
     targets: list[int] = []
     weights: list[float] = []
+    softs: list[Floats] = []
     bounds = [0]
     entities: list[tuple[int, ...]] = []
     lost = widened = 0
-    for document in documents:
+    for number, document in enumerate(documents):
         view = spans_to_words(document)
         lost += len(view.overlapping) + len(view.empty)
         widened += len(view.widened)
@@ -96,16 +108,20 @@ def make_features(
         sureness = _sureness(document, view.spans)
         for encoded in encode_windows(document, encoder, settings, overlap=0):
             row = [IGNORED] * len(encoded.ids)
-            weight = [1.0] * len(encoded.ids)
+            row_weights = [weight] * len(encoded.ids)
+            row_soft = np.zeros((len(encoded.ids), len(settings.tags)), np.float32)
             window = encoded.window
             for word, (first, last) in enumerate(pairwise(encoded.words), start=window.first):
                 # With "all" each piece has its word's own tag, B- too, since the word's tag is read off their mean.
                 for position in range(first, last if subword_labels == "all" else min(first + 1, last)):
                     row[position] = tags[word]
-                    weight[position] = sureness.get(word, 1.0)
+                    row_weights[position] = sureness.get(word, weight)
+                    if soft is not None:
+                        row_soft[position] = soft[number][word]
             ids.extend(encoded.ids)
             targets.extend(row)
-            weights.extend(weight)
+            weights.extend(row_weights)
+            softs.append(row_soft)
             bounds.append(len(ids))
             # In number, I- follows B-, and both follow O.
             entities.append(tuple(tag // 2 for tag in tags[window.first : window.last] if tag % 2 == 1))
@@ -113,6 +129,8 @@ def make_features(
         np.array(ids, np.int32),
         np.array(targets, np.int32),
         np.array(weights, np.float32),
+        # Impossible tags are as good as impossible at -10,000, and sums stay finite.
+        None if soft is None else np.maximum(np.concatenate(softs), _IMPOSSIBLE).astype(np.float16),
         np.array(bounds),
         tuple(entities),
         lost,
@@ -140,6 +158,7 @@ def join_features(parts: Sequence[Features]) -> Features:
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.soft for part in parts if part.soft is not None]) if parts[0].soft is not None else None,
         np.cumsum([0, *(length for part in parts for length in part.lengths)]),
         tuple(row for part in parts for row in part.entities),
         sum(part.lost for part in parts),

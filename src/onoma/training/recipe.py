@@ -126,6 +126,7 @@ class Mix(Section):
     oversample: Oversampling | None = Field(None, description="repeat sentences with entities; `{}` for the defaults")
     copies: int = Field(0, ge=0, description="of each sentence, with other names of the same labels in it")
     names: tuple[str, ...] = Field((), description="corpora whose training names the copies get; default: this one")
+    unlabelled: bool = Field(False, description="text for `distill` alone: its labels, if any, do not count")
     labels_from: tuple[str, ...] = Field(
         (), description="what labels these sentences anew: earlier stages, extractors, names:CORPUS; several vote"
     )
@@ -143,6 +144,19 @@ class Mix(Section):
         return (value,) if isinstance(value, str) else value
 
 
+class Distillation(Section):
+    """Learning from the answers of other taggers (Hinton et al. 2015, https://arxiv.org/abs/1503.02531)."""
+
+    teachers: tuple[str, ...] = Field(min_length=1, description="earlier stages or run folders; of several, their mean")
+    temperature: float = Field(2.0, gt=0, description="softens teachers and student alike")
+    weight: float = Field(0.5, ge=0, le=1, description="share of the loss that follows the teachers, not the labels")
+
+    @field_validator("teachers", mode="before")
+    @classmethod
+    def _one_teacher(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
 class Stage(Section):
     """One training from a clean base, with fresh or carried weights."""
 
@@ -153,6 +167,7 @@ class Stage(Section):
     head: Literal["carried", "fresh"] = Field("carried", description="whether the head is carried on with the adapter")
     temperature: float = Field(1.0, gt=0, description="shares of corpora go as size^(1/temperature)")
     balance: float = Field(1.0, ge=1, description="labels are drawn in shares of count^(1/balance)")
+    distill: Distillation | None = Field(None, description="teachers of this stage")
     deduplicate: bool = Field(False, description="keep one of each sentence, and drop what is in validation or tests")
     training: dict[str, Any] = Field(default_factory=dict, description="changes to the recipe's `training`")
 
@@ -174,6 +189,7 @@ class Recipe(Section):
     base: str = Field(description="hub id, folder or bundled:NAME")
     seed: int = Field(13, ge=0, description="of everything that is drawn")
     labels: tuple[str, ...] | None = Field(None, description="entity types; default: those of the training data")
+    layers: int | None = Field(None, ge=1, description="keep this many of the base's layers, evenly spread")
     rewrite: tuple[str, ...] = Field((), description="letters shown to the base as others: names in onoma.scripts")
     data: Data
     adapter: Adapter = Adapter()
@@ -199,6 +215,14 @@ class Recipe(Section):
                     f"stage {stage.name!r} starts from {stage.start!r}, which is no earlier stage and no run folder. "
                     + nearest(stage.start, known)
                 )
+            for name in stage.distill.teachers if stage.distill else ():
+                if name not in known and not _is_path(name):
+                    raise ValueError(
+                        f"stage {stage.name!r} has the teacher {name!r}, which is no earlier stage and no run folder. "
+                        + nearest(name, known)
+                    )
+            if any(mix.unlabelled for mix in stage.train) and not stage.distill:
+                raise ValueError(f"stage {stage.name!r} has unlabelled text, but no teacher in distill")
             for name in (name for mix in stage.train for name in mix.labels_from):
                 if name not in known and not _is_path(name) and names_of(name) not in corpora:
                     raise ValueError(

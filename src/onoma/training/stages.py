@@ -45,6 +45,7 @@ from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
 from onoma.training.data import Corpora, StageData, label_set, load_corpora, only_labels, stage_data
+from onoma.training.distill import teach
 from onoma.training.features import Features, epoch_shares, join_features, make_features
 from onoma.training.labelling import label_texts
 from onoma.training.recipe import Recipe, Stage, load_recipe, names_of
@@ -212,11 +213,13 @@ class _Work:
             self.recipe.evaluate,
             self.recipe.score_on,
             self.recipe.rewrite,
+            self.recipe.layers,
             self.labels,
             self.recipe.base,
             self.base.checksum,
             self.keys.get(stage.start or "", stage.start),
             *(self._labeller_key(name) for mix in stage.train for name in mix.labels_from),
+            *(self._labeller_key(name) for name in (stage.distill.teachers if stage.distill else ())),
             metadata.version("onoma"),
         ]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
@@ -262,7 +265,7 @@ class _Work:
             **self.recipe.adapter.model_dump(exclude={"letters"}),
             pieces=self.encoder.pieces_with(self.recipe.adapter.letters),
         )
-        model = attach(new_classifier(self.base, settings.tags.tags), adapter)
+        model = attach(new_classifier(self.base, settings.tags.tags, self.recipe.layers), adapter)
         carried = self._carry(model, stage, settings) if stage.start else None
         outcome = train_tagger(
             model,
@@ -274,6 +277,7 @@ class _Work:
             self.encoder,
             settings,
             training,
+            stage.distill,
             seed=self.recipe.seed,
             folder=checkpoints,
             title=f"stage {stage.name}",
@@ -360,7 +364,18 @@ class _Work:
             window=self.base.max_pieces,
             subwords="mean" if subword_labels == "all" else "first",
         )
-        parts = [make_features(part, self.encoder, settings, subword_labels) for part in data.train]
+        teachers = {name: self._labeller(name) for name in stage.distill.teachers} if stage.distill else {}
+        parts = [
+            make_features(
+                part,
+                self.encoder,
+                settings,
+                subword_labels,
+                soft=teach(teachers, part, settings.tags.tags) if teachers else None,
+                weight=0.0 if mix.unlabelled else 1.0,
+            )
+            for mix, part in zip(stage.train, data.train, strict=True)
+        ]
         ends = list(itertools.accumulate(map(len, parts), initial=0))
         groups = [range(first, last) for first, last in itertools.pairwise(ends)]
         features = join_features(parts)
@@ -387,6 +402,7 @@ class _Work:
             window=settings.window,
             subwords=settings.subwords,
             rewrite=self.recipe.rewrite,
+            layers=self.recipe.layers,
         )
 
     def _score_tests(self, folder: Path) -> dict[str, Any]:

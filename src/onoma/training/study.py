@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,16 @@ from onoma.training.recipe import (
 )
 from onoma.training.stages import train
 
+_RUN = re.compile(r"\{run:(?P<name>[^}]+)\}")
+_RUNS = re.compile(r"\{runs:(?P<name>[^}]+)\}")
+
 
 class Variant(Section):
-    """One system of a study."""
+    """One system of a study.
+
+    In the values of ``set``, ``{run:NAME}`` is the run folder of another variant with the same seed, such as a teacher,
+    and a list's item ``{runs:NAME}`` becomes those of all its seeds.
+    """
 
     about: str = Field("", description="one line for the report")
     set: dict[str, Any] = Field(default_factory=dict, description="changes to the recipe, by key path")
@@ -69,17 +78,24 @@ class Study:
     Args:
         file: what the study file says.
         recipes: by variant, one a seed.
+        folder: of the study's runs and report.
+        needs: by run, the runs that it learns from.
     """
 
     file: StudyFile
     recipes: Mapping[str, Sequence[Recipe]]
+    folder: Path
+    needs: Mapping[str, Sequence[str]]
 
 
-def load_study(path: Path, *, profile: Path | None = None, overrides: Sequence[str] = ()) -> Study:
+def load_study(
+    path: Path, *, runs: Path = Path("runs"), profile: Path | None = None, overrides: Sequence[str] = ()
+) -> Study:
     """Read a study and make all its recipes, so that a mistake in the last of them shows before the first is trained.
 
     Args:
         path: the study file.
+        runs: folder that gets the study's folder.
         profile: a YAML file of recipe keys that all variants share here, such as the base and where the data lies.
         overrides: ``key.path=value`` for all variants; they win over the profile, and a variant's own keys over both.
 
@@ -98,28 +114,65 @@ def load_study(path: Path, *, profile: Path | None = None, overrides: Sequence[s
     for item in overrides:
         override(base, *parse_override(item))
     recipes: dict[str, list[Recipe]] = {}
+    needs: dict[str, list[str]] = {}
+    folder = runs / file.name
     for name, variant in file.variants.items():
+        where = f"{path}: variants.{name}"
         for seed in variant.seeds or file.seeds:
             changed = copy.deepcopy(base)
+            run = _run_name(name, seed)
+            needs[run] = []
             for key, value in variant.set.items():
-                override(changed, key, value)
-            changed |= {"name": f"{name}-seed{seed}", "seed": seed}
-            recipes.setdefault(name, []).append(parse_recipe(changed, where=f"{path}: variants.{name}"))
-    return Study(file, recipes)
+                override(changed, key, _filled(value, file, name, seed, folder, needs[run], where))
+            recipes.setdefault(name, []).append(parse_recipe(changed | {"name": run, "seed": seed}, where=where))
+    return Study(file, recipes, folder, needs)
 
 
-def run_study(
-    study: Study, *, runs: Path = Path("runs"), only: Sequence[str] = (), console: Console | None = None
-) -> Comparison:
+def _run_name(variant: str, seed: int) -> str:
+    return f"{variant}-seed{seed}"
+
+
+def _filled(value: Any, file: StudyFile, variant: str, seed: int, folder: Path, needs: list[str], where: str) -> Any:
+    """A variant's value with the folders of other variants' runs in it; what it needs is put into ``needs``."""
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: fill(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [filled for item in value for filled in (every(item) if isinstance(item, str) else [fill(item)])]
+        return _RUN.sub(lambda found: folder_of(found["name"], seed), value) if isinstance(value, str) else value
+
+    def every(item: str) -> list[str]:
+        found = _RUNS.fullmatch(item)
+        if not found:
+            return [fill(item)]
+        seeds = file.variants[check(found["name"])].seeds or file.seeds
+        return [folder_of(found["name"], seed) for seed in seeds]
+
+    def folder_of(name: str, seed: int) -> str:
+        check(name)
+        needs.append(_run_name(name, seed))
+        return str(folder / needs[-1])
+
+    def check(name: str) -> str:
+        earlier = list(itertools.takewhile(lambda other: other != variant, file.variants))
+        if name not in earlier:
+            raise RecipeError(f"no earlier variant {name!r}", where=where, mend=nearest(name, earlier))
+        return name
+
+    return fill(value)
+
+
+def run_study(study: Study, *, only: Sequence[str] = (), console: Console | None = None) -> Comparison:
     """Train what is missing, compare everything, and write ``report.md``, ``report.html`` and ``comparison.json``.
 
-    Runs go by seed, so that a study cut short has all variants of its first seeds. A stage that several variants
-    share is trained once. The weights of fully fine-tuned variants are dropped when they are scored, since each is as
-    large as the base; their predictions stay.
+    Runs go by seed, so that a study cut short has all variants of its first seeds, but for those that another one
+    learns from, which come before it. A stage that several variants share is trained once. The weights of fully
+    fine-tuned variants are dropped when nothing else needs them, since each is as large as the base; their predictions
+    stay.
 
     Args:
         study: from :func:`load_study`.
-        runs: folder that gets the study's folder.
         only: variants to train; the others are compared where they are finished.
         console: where progress goes; standard error if None.
 
@@ -133,34 +186,57 @@ def run_study(
     for name in only:
         if name not in study.recipes:
             raise RecipeError(f"no variant {name!r}", mend=nearest(name, study.recipes))
-    folder = runs / study.file.name
-    store = folder / "stages"
+    store = study.folder / "stages"
+    wanted = _in_order(study, only)
+    for number, recipe in enumerate(wanted, start=1):
+        console.print(f"[bold]{study.file.name}[/] {number}/{len(wanted)}: {recipe.name}", highlight=False)
+        train(recipe, runs=study.folder, store=store, console=console)
+        if processes.is_first():
+            _drop_weights(study, {other.name for other in wanted[number:]})
+    if processes.is_first():
+        for weights in store.glob(f"*/{MODEL_WEIGHTS}"):
+            shutil.rmtree(weights.parent)
+    return summarize(study)
+
+
+def _in_order(study: Study, only: Sequence[str]) -> list[Recipe]:
+    """The recipes to train, by seed, each after what it learns from."""
+    everything = {recipe.name: recipe for recipes in study.recipes.values() for recipe in recipes}
     chosen = [
-        (number, recipe)
+        (number, recipe.name)
         for name, recipes in study.recipes.items()
         if not only or name in only
         for number, recipe in enumerate(recipes)
     ]
-    wanted = [recipe for _, recipe in sorted(chosen, key=lambda item: item[0])]
-    for number, recipe in enumerate(wanted, start=1):
-        console.print(f"[bold]{study.file.name}[/] {number}/{len(wanted)}: {recipe.name}", highlight=False)
-        train(recipe, runs=folder, store=store, console=console)
-        if processes.is_first() and recipe.adapter.method == "full":
-            for weights in (folder / recipe.name).rglob(MODEL_WEIGHTS):
-                weights.unlink()
-    if processes.is_first():
-        for weights in store.glob(f"*/{MODEL_WEIGHTS}"):
-            shutil.rmtree(weights.parent)
-    return summarize(study, runs=runs)
+    order: dict[str, None] = {}
+
+    def add(run: str) -> None:
+        for other in study.needs[run]:
+            add(other)
+        order[run] = None
+
+    for _, run in sorted(chosen, key=lambda item: item[0]):
+        add(run)
+    return [everything[run] for run in order]
 
 
-def summarize(study: Study, *, runs: Path = Path("runs")) -> Comparison:
+def _drop_weights(study: Study, coming: Collection[str]) -> None:
+    """Remove the weights of finished full fine-tunings that no coming run learns from."""
+    needed = {run for other in coming for run in study.needs[other]}
+    for recipes in study.recipes.values():
+        for recipe in recipes:
+            if recipe.adapter.method == "full" and recipe.name not in needed:
+                for weights in (study.folder / recipe.name).rglob(MODEL_WEIGHTS):
+                    weights.unlink()
+
+
+def summarize(study: Study) -> Comparison:
     """Compare the finished runs of a study and write its report.
 
     Raises:
         DataError: if no run of the reference is finished.
     """
-    folder = runs / study.file.name
+    folder = study.folder
     finished: dict[str, list[RunResult]] = {}
     for name, recipes in study.recipes.items():
         done = [folder / recipe.name for recipe in recipes if (folder / recipe.name / "metrics.json").exists()]

@@ -27,7 +27,7 @@ from onoma.training import processes
 from onoma.training.callbacks import LogFile, ProgressBar
 from onoma.training.features import IGNORED, EpochBatches, Features, Row
 from onoma.training.precision import Precision, choose_precision
-from onoma.training.recipe import Training
+from onoma.training.recipe import Distillation, Training
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def train_tagger(
     encoder: WordEncoder,
     settings: TaggerSettings,
     training: Training,
+    distillation: Distillation | None = None,
     *,
     seed: int,
     folder: Path,
@@ -81,6 +82,7 @@ def train_tagger(
         encoder: of the base.
         settings: label set and windows.
         training: the stage's settings.
+        distillation: how the teachers' answers in ``features`` count.
         seed: of the shuffling and dropout.
         folder: for checkpoints and ``training_log.jsonl``.
         title: shown on the bar.
@@ -128,7 +130,7 @@ def train_tagger(
         train_dataset=_Rows(features),
         data_collator=lambda rows: _collate(rows * 2 if training.consistency else rows, encoder.pad),
         # Ours is called in `compute_loss` below; that there is one has the Trainer count a step's labelled pieces.
-        compute_loss_func=(loss := _Loss(training, settings)),
+        compute_loss_func=(loss := _Loss(training, settings, distillation)),
         loss=loss,
         callbacks=[bar, LogFile(folder / "training_log.jsonl")],
         features=features,
@@ -220,9 +222,9 @@ class _TaggerTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        targets, weights = inputs["labels"], inputs["weights"]
+        targets = inputs["labels"]
         outputs = model(**_inputs(inputs))
-        loss = self._loss(outputs["logits"].float(), targets, weights)
+        loss = self._loss(outputs["logits"].float(), targets, inputs["weights"], inputs.get("soft"))
         if num_items_in_batch is None:
             loss = loss / (targets != IGNORED).sum()
         else:
@@ -286,11 +288,12 @@ class _TaggerTrainer(Trainer):
 class _Loss:
     """Cross-entropy over labelled pieces, with label smoothing and the weights of classes and pieces.
 
+    With a distillation, a share of it is the divergence from the teachers' probabilities at its temperature.
     With ``consistency`` each batch holds its rows twice, and the two answers, under different dropout, are drawn
     together (R-Drop, https://arxiv.org/abs/2106.14448).
     """
 
-    def __init__(self, training: Training, settings: TaggerSettings) -> None:
+    def __init__(self, training: Training, settings: TaggerSettings, distillation: Distillation | None) -> None:
         weights = training.class_weights
         tags = settings.tags.tags
         self._weights = (
@@ -298,8 +301,11 @@ class _Loss:
         )
         self._smoothing = training.label_smoothing
         self._consistency = training.consistency
+        self._distillation = distillation
 
-    def __call__(self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    def __call__(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, soft: torch.Tensor | None
+    ) -> torch.Tensor:
         """Sum over the labelled pieces of a batch."""
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1),
@@ -310,6 +316,13 @@ class _Loss:
             reduction="none",
         )
         loss = losses @ weights.flatten()
+        if self._distillation is not None and soft is not None:
+            heat, share = self._distillation.temperature, self._distillation.weight
+            labelled = targets != IGNORED
+            teachers = (soft[labelled] / heat).log_softmax(-1)
+            student = (logits[labelled] / heat).log_softmax(-1)
+            # Gradients of softened targets shrink by the square of the temperature.
+            loss = (1 - share) * loss + share * heat**2 * (teachers.exp() * (teachers - student)).sum()
         if self._consistency:
             loss = loss + self._consistency * _divergence(logits, targets != IGNORED)
         return loss
@@ -327,12 +340,18 @@ def _collate(rows: Sequence[Row], padding: int) -> dict[str, torch.Tensor]:
     weights = np.zeros(ids.shape, np.float32)
     for number, row in enumerate(rows):
         weights[number, : len(row.weights)] = row.weights
-    return {
+    batch = {
         "input_ids": torch.from_numpy(ids),
         "attention_mask": torch.from_numpy(mask),
         "labels": torch.from_numpy(targets),
         "weights": torch.from_numpy(weights),
     }
+    if rows[0].soft is not None:
+        soft = np.zeros((*ids.shape, rows[0].soft.shape[1]), np.float32)
+        for number, row in enumerate(rows):
+            soft[number, : len(row.ids)] = row.soft
+        batch["soft"] = torch.from_numpy(soft)
+    return batch
 
 
 def _inputs(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
