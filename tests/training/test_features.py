@@ -46,7 +46,7 @@ def test_long_documents_become_rows_with_nothing_cut(encoder):
     assert max(features.lengths) <= 96
     assert (features.targets != IGNORED).sum() == 500
     assert (features.targets == 1).sum() == 1
-    ids, targets, _ = features[0]
+    ids, targets, _, _ = features[0]
     assert len(ids) == len(targets) == features.lengths[0]
 
 

@@ -78,6 +78,7 @@ def test_the_shipped_recipes_are_valid(path):
             {"stages": [{"name": "a", "train": ["hi"], "distill": {"teachers": "b"}}]},
             "has the teacher 'b', which is no earlier stage and no run folder",
         ),
+        ({"stages": [{"name": "a", "train": ["hi"], "blend": 0.5}]}, "of a start that it does not have"),
         (
             {"stages": [{"name": "a", "train": [{"corpus": "hi", "unlabelled": True}]}]},
             "has unlabelled text, but no teacher",

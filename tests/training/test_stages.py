@@ -159,6 +159,20 @@ def test_a_head_moves_to_another_label_set_by_name(tiny_recipe, tmp_path, write)
     assert head["dropped"] == []
 
 
+def test_a_result_may_lie_between_the_start_and_what_was_trained(tiny_recipe, tmp_path):
+    def after(share):
+        content = tiny_recipe(evaluate=[], name=f"share{share}")
+        content["stages"][1] |= {"blend": share}
+        result, _ = run(content, tmp_path)
+        assert result.metrics["stages"][1]["validation_f1"] is not None
+        return weights(result.folder / "stages/1-source"), weights(result.folder)
+
+    source, trained = after(1.0)
+    _, between = after(0.25)
+    for key, value in between.items():
+        assert value.allclose(0.75 * source[key] + 0.25 * trained[key], atol=1e-6)
+
+
 def test_a_head_may_start_afresh(tiny_recipe, tmp_path):
     content = tiny_recipe(evaluate=[])
     content["stages"][1]["head"] = "fresh"

@@ -229,6 +229,27 @@ def average_weights(model: Any, folders: Sequence[Path]) -> None:
     _set_state(model, {key: value / len(folders) for key, value in total.items()})
 
 
+def trained_weights(model: Any) -> dict[str, torch.Tensor]:
+    """Copies of the parameters that training changes, by name."""
+    return {name: value.detach().cpu().clone() for name, value in model.named_parameters() if value.requires_grad}
+
+
+def blend_weights(model: Any, other: Mapping[str, torch.Tensor], share: float) -> None:
+    """Move the trained weights of a model towards others: ``share`` of its own, the rest of theirs.
+
+    Args:
+        model: from :func:`attach`.
+        other: from :func:`trained_weights`, at an earlier time.
+        share: between 0 and 1.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name in other:
+                value.lerp_(other[name].to(value.device), 1 - share)
+
+
 def _set_state(model: Any, state: Mapping[str, torch.Tensor]) -> None:
     if hasattr(model, "peft_config"):
         from peft import set_peft_model_state_dict

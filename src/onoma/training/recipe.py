@@ -165,6 +165,7 @@ class Stage(Section):
     validation: tuple[str, ...] = Field((), description="corpora whose validation split selects the weights")
     start: str | None = Field(None, description="stage, or run folder, whose adapter and head are carried on")
     head: Literal["carried", "fresh"] = Field("carried", description="whether the head is carried on with the adapter")
+    blend: float = Field(1.0, gt=0, le=1, description="share of the trained weights in the result, next to the start's")
     temperature: float = Field(1.0, gt=0, description="shares of corpora go as size^(1/temperature)")
     balance: float = Field(1.0, ge=1, description="labels are drawn in shares of count^(1/balance)")
     distill: Distillation | None = Field(None, description="teachers of this stage")
@@ -221,6 +222,8 @@ class Recipe(Section):
                         f"stage {stage.name!r} has the teacher {name!r}, which is no earlier stage and no run folder. "
                         + nearest(name, known)
                     )
+            if stage.blend < 1 and (stage.start is None or stage.head == "fresh"):
+                raise ValueError(f"stage {stage.name!r} blends its weights with those of a start that it does not have")
             if any(mix.unlabelled for mix in stage.train) and not stage.distill:
                 raise ValueError(f"stage {stage.name!r} has unlabelled text, but no teacher in distill")
             for name in (name for mix in stage.train for name in mix.labels_from):

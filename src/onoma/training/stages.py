@@ -278,6 +278,7 @@ class _Work:
             settings,
             training,
             stage.distill,
+            blend=stage.blend,
             seed=self.recipe.seed,
             folder=checkpoints,
             title=f"stage {stage.name}",

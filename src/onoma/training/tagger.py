@@ -21,7 +21,7 @@ from onoma.alignment import WordEncoder
 from onoma.document import Document
 from onoma.evaluation.evaluate import evaluate
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
-from onoma.models.adapters import average_weights
+from onoma.models.adapters import average_weights, blend_weights, trained_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
 from onoma.training.callbacks import LogFile, ProgressBar
@@ -65,6 +65,7 @@ def train_tagger(
     training: Training,
     distillation: Distillation | None = None,
     *,
+    blend: float = 1.0,
     seed: int,
     folder: Path,
     title: str,
@@ -83,6 +84,8 @@ def train_tagger(
         settings: label set and windows.
         training: the stage's settings.
         distillation: how the teachers' answers in ``features`` count.
+        blend: share of the trained weights in the result; the rest are the weights that the model has now (WiSE-FT,
+            https://arxiv.org/abs/2109.01903).
         seed: of the shuffling and dropout.
         folder: for checkpoints and ``training_log.jsonl``.
         title: shown on the bar.
@@ -91,6 +94,7 @@ def train_tagger(
     start = time.monotonic()
     if training.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
+    before = trained_weights(model)
     sample = _collate([features[index] for index in _usual_rows(features, training.batch_pieces)], encoder.pad)
     model.to(processes.device())
     precision = processes.agree(choose_precision(training.precision, model, _inputs(sample)))
@@ -146,24 +150,26 @@ def train_tagger(
     trainer.pop_callback(_printer())
     if training.patience and selecting:
         trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
-    before = _seconds_before(folder)
+    earlier = _seconds_before(folder)
     try:
         trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
     finally:
         bar.close()
     if training.select == "average":
         average_weights(model, _checkpoints(folder))
-        if validation:
-            trainer.evaluate()
+    if blend < 1:
+        blend_weights(model, before, blend)
+    if validation and (training.select == "average" or blend < 1):
+        trainer.evaluate()
     state = trainer.state
     best = state.best_global_step if selecting and state.best_global_step else state.global_step
-    # The last of a step's entries counts: averaged weights are scored after the step's own.
+    # The last of a step's entries counts: averaged and blended weights are scored after the step's own.
     f1 = next((entry for entry in reversed(state.log_history) if entry.get("step") == best and "eval_f1" in entry), {})
     return Outcome(
         steps=state.global_step,
         best_step=best,
         validation_f1=f1.get("eval_f1"),
-        seconds=before + time.monotonic() - start,
+        seconds=earlier + time.monotonic() - start,
         precision=precision,
         trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
         silent=f1.get("eval_predicted") == 0,
