@@ -78,6 +78,9 @@ def test_the_shipped_recipes_are_valid(path):
             {"stages": [{"name": "a", "train": ["hi"], "distill": {"teachers": "b"}}]},
             "has the teacher 'b', which is no earlier stage and no run folder",
         ),
+        ({"evaluate": ["hi"], "robustness": {"kinds": ["typo"]}}, "no perturbation 'typo'. Did you mean 'typos'"),
+        ({"evaluate": [], "robustness": {}}, "robustness is measured on a corpus that evaluate names"),
+        ({"evaluate": ["hi"], "robustness": {"corpus": "tech"}}, "that evaluate names, and this one is not"),
         ({"stages": [{"name": "a", "train": ["hi"], "blend": 0.5}]}, "of a start that it does not have"),
         (
             {"stages": [{"name": "a", "train": [{"corpus": "hi", "unlabelled": True}]}]},

@@ -173,6 +173,15 @@ def test_a_result_may_lie_between_the_start_and_what_was_trained(tiny_recipe, tm
         assert value.allclose(0.75 * source[key] + 0.25 * trained[key], atol=1e-6)
 
 
+def test_robustness_is_measured_where_wanted(tiny_recipe, tmp_path):
+    wanted = {"limit": 5, "kinds": ["typos", "casing"], "strengths": [0.5]}
+    result, told = run(tiny_recipe(robustness=wanted), tmp_path)
+    found = result.metrics["robustness"]
+    assert (found["corpus"], found["sentences"]) == ("as", 5)
+    assert [point["strength"] for point in found["curves"]["typos"]] == [0.0, 0.5]
+    assert "robustness: 2 perturbations" in told
+
+
 def test_a_head_may_start_afresh(tiny_recipe, tmp_path):
     content = tiny_recipe(evaluate=[])
     content["stages"][1]["head"] = "fresh"

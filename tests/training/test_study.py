@@ -67,7 +67,7 @@ def test_a_study_of_another_pair_of_languages_is_one_file(study_file, tmp_path):
     assert "| two-stage | 2 |" in markdown
     assert "## F1 by target sentences" in markdown
     page = (folder / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert not re.search(r'(src|href)="https?:', page)
 
     again = quiet()

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from onoma.corpus import load_corpus
 from onoma.document import Document, Span
 from onoma.errors import DataError, nearest
+from onoma.evaluation.calibration import measure_reliability, scored_spans
+from onoma.evaluation.errors import KINDS, NONE, Kind, analyse
 from onoma.evaluation.metrics import span_counts
 from onoma.evaluation.significance import approximate_randomization, f1_of, holm, pooled_interval
 from onoma.files import read_json
@@ -101,6 +103,10 @@ class System:
         trainable: trained parameters of the last stage.
         bytes: size of what the run saves.
         curve: mean strict F1 on validation by step of the last stage.
+        kinds: mean number of pairs of gold and predicted spans by what is wrong, see :mod:`onoma.evaluation.errors`.
+        confusion: the same by gold and predicted label.
+        calibration_error: mean expected calibration error of span scores.
+        robustness: by perturbation, ``(strength, mean strict F1)``; empty where it was not measured.
     """
 
     name: str
@@ -118,6 +124,10 @@ class System:
     trainable: int
     bytes: int
     curve: list[tuple[float, float]]
+    kinds: dict[Kind, float]
+    confusion: dict[str, dict[str, float]]
+    calibration_error: float
+    robustness: dict[str, list[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -234,6 +244,9 @@ def _details(group: Sequence[RunResult], corpus: str) -> dict[str, Any]:
     """What a :class:`System` says beside its scores and tests."""
     labels = sorted({span.label for document in group[0].tests[corpus].gold for span in document.spans})
     last = [run.metrics["stages"][-1] for run in group]
+    tests = [run.tests[corpus] for run in group]
+    analyses = [analyse(test.gold, test.predicted) for test in tests]
+    rows = [*labels, NONE]
     return {
         "seeds": tuple(run.metrics["seed"] for run in group),
         "labels": {label: _mean_f1(group, corpus, label) for label in labels},
@@ -243,6 +256,16 @@ def _details(group: Sequence[RunResult], corpus: str) -> dict[str, Any]:
         "trainable": last[0]["trainable"],
         "bytes": last[0]["bytes"],
         "curve": _mean_curve([run.curve for run in group]),
+        "kinds": {kind: statistics.fmean(found.kinds[kind] for found in analyses) for kind in KINDS},
+        "confusion": {
+            gold: {
+                predicted: statistics.fmean(found.confusion.get(gold, {}).get(predicted, 0) for found in analyses)
+                for predicted in rows
+            }
+            for gold in rows
+        },
+        "calibration_error": statistics.fmean(_calibration_error(test) for test in tests),
+        "robustness": _mean_robustness([run.metrics.get("robustness") for run in group]),
     }
 
 
@@ -259,6 +282,25 @@ def _score(counts: npt.NDArray[np.int64]) -> Score:
 def _mean_f1(group: Sequence[RunResult], corpus: str, label: str | None = None) -> float:
     tests = [run.tests[corpus] for run in group]
     return statistics.fmean(float(f1_of(span_counts(test.gold, test.predicted, label).sum(axis=0))) for test in tests)
+
+
+def _calibration_error(test: TestSet) -> float:
+    scored = scored_spans(test.gold, test.predicted)
+    return measure_reliability([item for spans in scored.values() for item in spans]).error
+
+
+def _mean_robustness(measured: Sequence[Mapping[str, Any] | None]) -> dict[str, list[tuple[float, float]]]:
+    """Mean curves of runs that were measured on the same harm; nothing where one was not."""
+    curves = [found["curves"] for found in measured if found]
+    if len(curves) < len(measured):
+        return {}
+    return {
+        kind: [
+            (point["strength"], statistics.fmean(curve[kind][number]["f1"] for curve in curves))
+            for number, point in enumerate(points)
+        ]
+        for kind, points in curves[0].items()
+    }
 
 
 def _curve(log: Path) -> list[tuple[int, float]]:

@@ -138,6 +138,7 @@ def mixed_scripts(document: Document, strength: float, draw: random.Random, _nam
     return edits
 
 
+STRENGTHS = (0.1, 0.2, 0.4)
 Perturbation = Callable[[Document, float, random.Random, Names], list[Edit]]
 PERTURBATIONS: dict[str, Perturbation] = {
     "typos": typos,

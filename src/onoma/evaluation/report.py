@@ -5,27 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
-from onoma.evaluation.compare import Comparison, Score, System
+from onoma.evaluation.charts import Curve, draw_charts
+from onoma.evaluation.compare import Comparison, System
 from onoma.files import write_json, write_text
 
 _SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A chart of F1 over something that variants differ in, such as the number of training sentences.
-
-    Args:
-        title: what stands on the x axis.
-        points: system by its x.
-    """
-
-    title: str
-    points: Mapping[float, str]
 
 
 @dataclass(frozen=True)
@@ -56,7 +42,7 @@ def write_report(
     tables = _tables(comparison, about or {}, curves)
     write_json(folder / "comparison.json", comparison.to_dict())
     write_text(folder / "report.md", _markdown(title, tables, comparison))
-    write_text(folder / "report.html", _html(title, tables, _charts(comparison, curves), comparison))
+    write_text(folder / "report.html", _html(title, tables, draw_charts(comparison, curves), comparison))
 
 
 def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[Curve]) -> list[_Table]:
@@ -114,6 +100,21 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
             f"Mean over seeds; machine: {comparison.machine}.",
         ),
     ]
+    tables.append(
+        _Table(
+            f"What is right and wrong, on {comparison.corpus}",
+            ("system", *first.kinds, "calibration error"),
+            [
+                (line.name, *(f"{count:.1f}" for count in line.kinds.values()), f"{line.calibration_error:.3f}")
+                for line in systems
+            ],
+            "Entities, mean over seeds: right, found with another label, with other bounds, with both, not found, and "
+            "found where none is. Calibration error: mean distance between score and precision, over bins of entities.",
+        )
+    )
+    measured = [line for line in systems if line.robustness]
+    if measured:
+        tables.append(_robustness_table(measured))
     by_name = {line.name: line for line in systems}
     for curve in curves:
         rows = [(f"{x:g}", name, str(by_name[name].full)) for x, name in sorted(curve.points.items())]
@@ -122,6 +123,26 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
     if described:
         tables.append(_Table("The systems", ("system", "what it is"), described))
     return tables
+
+
+def _robustness_table(systems: Sequence[System]) -> _Table:
+    """F1 under the strongest harm of each kind, next to F1 on the same sentences without any."""
+    kinds = list(systems[0].robustness)
+    strongest = max(strength for strength, _ in systems[0].robustness[kinds[0]])
+    return _Table(
+        f"Strict F1 when text comes to harm, {strongest:.0%} of words touched",
+        ("system", "none", *kinds),
+        [
+            (
+                line.name,
+                f"{line.robustness[kinds[0]][0][1]:.3f}",
+                *(f"{line.robustness[kind][-1][1]:.3f}" for kind in kinds),
+            )
+            for line in systems
+            if list(line.robustness) == kinds
+        ],
+        "On the same harmed sentences for all; the curves are drawn below on the page.",
+    )
 
 
 def _p(value: float | None) -> str:
@@ -169,75 +190,3 @@ def _html(title: str, tables: Sequence[_Table], charts: Sequence[tuple[str, str]
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     drawn = [(name, Markup(svg)) for name, svg in charts]
     return page.render(title=title, headline=_headline(comparison), tables=tables, charts=drawn)
-
-
-def _charts(comparison: Comparison, curves: Sequence[Curve]) -> list[tuple[str, str]]:
-    """Titles with SVG drawings."""
-    systems = {line.name: line for line in comparison.systems}
-    charts = [(f"Strict F1 on {comparison.corpus}, with 95 % intervals", _intervals(comparison))]
-    for curve in curves:
-        points = [(x, systems[name].full) for x, name in sorted(curve.points.items())]
-        charts.append((f"F1 by {curve.title.lower()}", _line_of_scores(points, curve.title)))
-    if any(len(line.curve) > 1 for line in systems.values()):
-        charts.append(("F1 on validation, last stage", _training_curves(list(systems.values()))))
-    return charts
-
-
-def _intervals(comparison: Comparison) -> str:
-    figure, axes = _figure(height=0.6 + 0.32 * len(comparison.systems))
-    for row, line in enumerate(reversed(comparison.systems)):
-        low, high = line.full.interval
-        colour = "C1" if line.name == comparison.reference else "C0"
-        axes.plot([low, high], [row, row], color=colour, linewidth=2)
-        axes.plot([line.full.mean], [row], "o", color=colour)
-        axes.plot([line.unseen.mean], [row], "o", color=colour, fillstyle="none")
-    axes.set_yticks(range(len(comparison.systems)), [line.name for line in reversed(comparison.systems)])
-    axes.set_xlabel("filled: all sentences; hollow: unseen ones")
-    return _svg(figure)
-
-
-def _line_of_scores(points: Sequence[tuple[float, Score]], label: str) -> str:
-    figure, axes = _figure()
-    axes.errorbar(
-        [x for x, _ in points],
-        [score.mean for _, score in points],
-        yerr=[score.sd or 0.0 for _, score in points],
-        marker="o",
-        capsize=3,
-    )
-    axes.set_xlabel(label)
-    axes.set_ylabel("strict F1")
-    return _svg(figure)
-
-
-def _training_curves(systems: Sequence[System]) -> str:
-    figure, axes = _figure()
-    for index, line in enumerate(systems):
-        if len(line.curve) > 1:
-            style = ("-", "--", ":", "-.")[index // 10 % 4]
-            axes.plot(*zip(*line.curve, strict=True), style, label=line.name)
-    axes.set_xlabel("step")
-    axes.set_ylabel("strict F1")
-    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
-
-
-def _figure(height: float = 3.2) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, height), layout="constrained")
-    axes = figure.subplots()
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: Any) -> str:
-    import matplotlib
-
-    out = StringIO()
-    # Without salt and date the same comparison gives the same bytes.
-    with matplotlib.rc_context({"svg.hashsalt": "onoma", "svg.fonttype": "none"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]

@@ -10,10 +10,8 @@ from typing import Any
 from onoma.document import Document
 from onoma.evaluation.edits import apply_edits
 from onoma.evaluation.evaluate import evaluate
-from onoma.evaluation.perturbations import PERTURBATIONS, Names
+from onoma.evaluation.perturbations import PERTURBATIONS, STRENGTHS, Names
 from onoma.extractors.base import Extractor
-
-STRENGTHS = (0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from onoma.errors import RecipeError, nearest
+from onoma.evaluation.perturbations import PERTURBATIONS, STRENGTHS
 from onoma.files import read_table
 from onoma.scripts import rewriting
 
@@ -183,6 +184,15 @@ class Stage(Section):
         )
 
 
+class Robustness(Section):
+    """Scores of the finished run on text that comes to harm, see :mod:`onoma.evaluation.robustness`."""
+
+    corpus: str | None = Field(None, description="default: the first of `evaluate`")
+    limit: int = Field(500, ge=1, description="sentences of it, the first ones")
+    kinds: tuple[str, ...] = Field(tuple(PERTURBATIONS), description="perturbations")
+    strengths: tuple[float, ...] = Field(STRENGTHS, description="shares of words that are touched")
+
+
 class Recipe(Section):
     """Data, stages and evaluation of a run."""
 
@@ -197,6 +207,7 @@ class Recipe(Section):
     training: Training = Training()
     stages: tuple[Stage, ...] = Field(min_length=1)
     evaluate: tuple[str, ...] = Field((), description="corpora that are scored after each stage")
+    robustness: Robustness | None = Field(None, description="measure robustness too; `{}` for the defaults")
     score_on: Literal["test", "validation"] = Field(
         "test", description="split that is scored; `validation` while settings are still being chosen"
     )
@@ -238,6 +249,12 @@ class Recipe(Section):
         for name in self.evaluate:
             if name not in corpora:
                 raise ValueError(f"evaluate names the corpus {name!r}. {nearest(name, corpora)}")
+        if self.robustness is not None:
+            if (self.robustness.corpus or next(iter(self.evaluate), None)) not in self.evaluate:
+                raise ValueError("robustness is measured on a corpus that evaluate names, and this one is not")
+            for kind in self.robustness.kinds:
+                if kind not in PERTURBATIONS:
+                    raise ValueError(f"no perturbation {kind!r}. {nearest(kind, PERTURBATIONS)}")
         return self
 
     def training_of(self, stage: Stage) -> Training:

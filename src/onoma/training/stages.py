@@ -26,6 +26,7 @@ from onoma.corpus.sample import label_weights
 from onoma.document import Document
 from onoma.errors import RecipeError
 from onoma.evaluation.evaluate import evaluate, sentence_key
+from onoma.evaluation.robustness import curves_to_dict, measure_robustness
 from onoma.extractors.base import Extractor
 from onoma.extractors.decoding import TagSet
 from onoma.extractors.load import load
@@ -51,6 +52,9 @@ from onoma.training.labelling import label_texts
 from onoma.training.recipe import Recipe, Stage, load_recipe, names_of
 
 _RECORDED = ("onoma", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+
+_ROBUSTNESS_SEED = 13
+"""The same for all runs, so that all are measured on the same harm."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,7 @@ class _Work:
             "relabelled": self.relabelled,
             "score_on": self.recipe.score_on,
             "stages": self.reports,
+            "robustness": self._robustness(last),
         }
         write_json(self.folder / "metrics.json", metrics)
         write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
@@ -202,6 +207,20 @@ class _Work:
         move_folder(self.folder, target)
         # The last stage is the run itself; its folder was kept so long that a kill could not lose it.
         shutil.rmtree(target / last.relative_to(self.folder))
+
+    def _robustness(self, folder: Path) -> dict[str, Any] | None:
+        wanted = self.recipe.robustness
+        if wanted is None:
+            return None
+        self.console.print(f"  robustness: {len(wanted.kinds)} perturbations", highlight=False)
+        name = wanted.corpus or self.recipe.evaluate[0]
+        gold = self.corpora[name][self.recipe.score_on]
+        documents = [only_labels(document, self.labels) for document in gold[: wanted.limit]]
+        extractor = load(folder, base=self.recipe.base)
+        curves = measure_robustness(
+            extractor, documents, seed=_ROBUSTNESS_SEED, strengths=wanted.strengths, kinds=wanted.kinds
+        )
+        return {"corpus": name, "sentences": len(documents), "curves": curves_to_dict(curves)}
 
     def _key(self, stage: Stage, data: StageData) -> str:
         """Hash of all that a stage's result depends on; a new option that is not used does not change it."""

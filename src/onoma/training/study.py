@@ -15,8 +15,9 @@ from pydantic import Field, ValidationError, model_validator
 from rich.console import Console
 
 from onoma.errors import RecipeError, nearest
+from onoma.evaluation.charts import Curve
 from onoma.evaluation.compare import Comparison, RunResult, compare, read_run
-from onoma.evaluation.report import Curve, write_report
+from onoma.evaluation.report import write_report
 from onoma.files import read_table
 from onoma.models.adapters import MODEL_WEIGHTS
 from onoma.training import processes
