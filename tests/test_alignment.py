@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_pieces_are_found_by_their_letters(tmp_path):
     assert encoder.pieces_with("") == ()
     with pytest.raises(ModelError, match="holds any of '☃'"):
         encoder.pieces_with("☃")
+
+
+def test_casing_is_marked_behind_words(tmp_path):
+    folder = make_base(tmp_path / "base", tokenizer="wordpiece")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["vocab"] |= {f"[unused{number}]": 90_000 + number for number in (1, 2, 3)}
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    plain, marked = WordEncoder.from_folder(folder), WordEncoder.from_folder(folder, mark_casing=True)
+    words = ["rome", "Rome", "UN", "McRome", "গুৱাহাটী", "\u200b"]
+    added = [found[len(pieces) :] for found, pieces in zip(marked.encode(words), plain.encode(words), strict=True)]
+    assert added == [(), (90_001,), (90_002,), (90_003,), (), ()]
+    with pytest.raises(ModelError, match="mark_casing: this base's vocabulary has no unused pieces"):
+        WordEncoder.from_folder(make_base(tmp_path / "other"), mark_casing=True)
 
 
 def test_giant_words_and_surrogates_are_taken(encoder):

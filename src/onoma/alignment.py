@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from onoma.errors import ModelError
 from onoma.scripts import rewriting
+from onoma.words import casing_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -32,6 +33,11 @@ class WordEncoder:
     Args:
         tokenizer: a ``tokenizers.Tokenizer``; its truncation and padding are switched off.
         rewrite: names of :data:`onoma.scripts.REWRITINGS`, done to each word before the tokenizer sees it.
+        mark_casing: put an unused piece of the vocabulary behind words in title, upper or mixed case, so that a base
+            without casing sees it.
+
+    Raises:
+        ModelError: if casing is to be marked, and the vocabulary has no unused pieces.
 
     Attributes:
         prefix, suffix: ids that open and close every input, such as ``<s>`` and ``</s>``.
@@ -44,7 +50,7 @@ class WordEncoder:
         [(30, 4821), (977,)]
     """
 
-    def __init__(self, tokenizer: Tokenizer, rewrite: Sequence[str] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, rewrite: Sequence[str] = (), *, mark_casing: bool = False) -> None:
         from tokenizers import pre_tokenizers
 
         tokenizer.no_truncation()
@@ -54,14 +60,15 @@ class WordEncoder:
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
         self._tokenizer = tokenizer
         self._table = rewriting(rewrite)
+        self._marks = _casing_marks(tokenizer) if mark_casing else {}
         self._cache: dict[str, tuple[int, ...]] = {}
         self.prefix, self.suffix = _special_ids(tokenizer)
         self.pad = _first_id(tokenizer, "<pad>", "[PAD]", "<|endoftext|>", "</s>") or 0
         self.unknown = _first_id(tokenizer, "<unk>", "[UNK]")
 
     @classmethod
-    def from_folder(cls, folder: Path, rewrite: Sequence[str] = ()) -> WordEncoder:
-        """Read ``tokenizer.json`` of a model folder.
+    def from_folder(cls, folder: Path, rewrite: Sequence[str] = (), *, mark_casing: bool = False) -> WordEncoder:
+        """Read ``tokenizer.json`` of a model folder; the other arguments are those of the class.
 
         Raises:
             ModelError: if the folder has none, or it cannot be read.
@@ -79,7 +86,7 @@ class WordEncoder:
             tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"not a tokenizer ({error})", where=str(path)) from error
-        return cls(tokenizer, rewrite)
+        return cls(tokenizer, rewrite, mark_casing=mark_casing)
 
     @property
     def vocabulary_size(self) -> int:
@@ -101,7 +108,7 @@ class WordEncoder:
     def encode(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """Ids of each word's pieces; empty for a word of which the tokenizer leaves nothing.
 
-        Shapes: one tuple a word, each at most :data:`MAX_PIECES` long.
+        Shapes: one tuple a word, each at most :data:`MAX_PIECES` long, and one more for a mark of casing.
         """
         cache = self._cache
         missing = [word for word in dict.fromkeys(words) if word not in cache]
@@ -112,8 +119,24 @@ class WordEncoder:
             batch = [[_readable(word.translate(self._table))] for word in missing]
             encodings = self._tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)
             for word, encoding in zip(missing, encodings, strict=True):
-                cache[word] = tuple(encoding.ids[:MAX_PIECES])
+                ids = encoding.ids[:MAX_PIECES]
+                mark = self._marks.get(casing_of(word)) if ids else None
+                cache[word] = tuple(ids) if mark is None else (*ids, mark)
         return [cache[word] for word in words]
+
+
+def _casing_marks(tokenizer: Tokenizer) -> dict[str, int]:
+    marks = {}
+    for number, casing in enumerate(("title", "upper", "mixed"), start=1):
+        found = tokenizer.token_to_id(f"[unused{number}]")
+        if found is None:
+            raise ModelError(
+                "this base's vocabulary has no unused pieces to mark casing with",
+                where="mark_casing",
+                mend="Leave it out; a base that is not uncased sees casing anyway.",
+            )
+        marks[casing] = int(found)
+    return marks
 
 
 def _readable(word: str) -> str:

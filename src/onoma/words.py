@@ -60,6 +60,23 @@ def on_word_boundaries(text: str, start: int, end: int) -> bool:
     return not joined(start) and not joined(end)
 
 
+def casing_of(text: str) -> str:
+    """``"lower"``, ``"upper"``, ``"title"``, ``"mixed"``, or ``"none"`` where no letter has case.
+
+    Example:
+        >>> [casing_of(word) for word in ("java", "JSON", "Java", "JavaScript", "অসম")]
+        ['lower', 'upper', 'title', 'mixed', 'none']
+    """
+    lower, upper = text.lower(), text.upper()
+    if lower == upper:
+        return "none"
+    if text == lower:
+        return "lower"
+    if text == text.title():
+        return "title"
+    return "upper" if text == upper else "mixed"
+
+
 def line_and_sentence_starts(
     text: str, words: Sequence[tuple[int, int]], language: str = ""
 ) -> tuple[list[int], list[int]]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from onoma.document import Document, Span
+from onoma.words import casing_of
 
 Kind = Literal["correct", "wrong type", "wrong boundary", "both wrong", "missed", "spurious"]
 KINDS: tuple[Kind, ...] = ("correct", "wrong type", "wrong boundary", "both wrong", "missed", "spurious")
@@ -183,7 +184,7 @@ def _slices(
 ) -> Iterator[tuple[str, dict[str, Found]]]:
     ways: dict[str, Callable[[Document, Span, int], str]] = {
         "words": lambda document, span, _: _by_size(len(document.surface(span).split()), (1, 2, 3, 5)),
-        "casing": lambda document, span, _: _casing(document.surface(span)),
+        "casing": lambda document, span, _: casing_of(document.surface(span)),
     }
     if known is not None:
         ways["times in training"] = lambda _, __, count: _by_size(count, (0, 1, 4, 19))
@@ -212,13 +213,3 @@ def _by_size(size: int, edges: Sequence[int]) -> str:
 def _order(part: str) -> tuple[int, str]:
     digits = part.rstrip("+").partition("–")[0]
     return (int(digits), "") if digits.isdigit() else (0, part)
-
-
-def _casing(surface: str) -> str:
-    if surface.lower() == surface.upper():
-        return "no case"
-    if surface == surface.lower():
-        return "lower"
-    if surface == surface.upper():
-        return "upper"
-    return "title" if surface == surface.title() else "mixed"

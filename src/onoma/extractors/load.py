@@ -59,7 +59,7 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
         temperature=card.temperature,
     )
     # Before torch is imported, a large tokenizer takes two thirds of the time that it takes after.
-    encoder = WordEncoder.from_folder(base.folder, card.rewrite)
+    encoder = WordEncoder.from_folder(base.folder, card.rewrite, mark_casing=card.mark_casing)
     with ThreadPoolExecutor(1) as pool:
         if card.method != "full":  # a full run is its own base
             pool.submit(lambda: base.checksum)  # hashed while the main thread imports torch and transformers

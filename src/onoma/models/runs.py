@@ -29,6 +29,7 @@ class RunCard:
         subwords: ``"first"`` or ``"mean"``: how a word's logits come from its pieces.
         thresholds: least span score of each label.
         rewrite: names of :data:`onoma.scripts.REWRITINGS`.
+        mark_casing: whether words are followed by marks of their casing.
         layers: how many of the base's layers it keeps, or None for all.
         temperature: that makes scores mean what they say, see :mod:`onoma.evaluation.calibration`.
     """
@@ -43,6 +44,7 @@ class RunCard:
     subwords: Literal["first", "mean"] = "first"
     thresholds: dict[str, float] = field(default_factory=dict)
     rewrite: tuple[str, ...] = ()
+    mark_casing: bool = False
     layers: int | None = None
     temperature: float = 1.0
 

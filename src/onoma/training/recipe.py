@@ -202,6 +202,7 @@ class Recipe(Section):
     labels: tuple[str, ...] | None = Field(None, description="entity types; default: those of the training data")
     layers: int | None = Field(None, ge=1, description="keep this many of the base's layers, evenly spread")
     rewrite: tuple[str, ...] = Field((), description="letters shown to the base as others: names in onoma.scripts")
+    mark_casing: bool = Field(False, description="show an uncased base the casing of words, by marks behind them")
     data: Data
     adapter: Adapter = Adapter()
     training: Training = Training()

@@ -144,7 +144,7 @@ class _Work:
         self.folder = folder
         self.store = store
         self.console = console
-        self.encoder = WordEncoder.from_folder(base.folder, recipe.rewrite)
+        self.encoder = WordEncoder.from_folder(base.folder, recipe.rewrite, mark_casing=recipe.mark_casing)
         self.done: dict[str, Path] = {}
         self.keys: dict[str, str] = {}
         self.reports: list[dict[str, Any]] = []
@@ -232,6 +232,7 @@ class _Work:
             self.recipe.evaluate,
             self.recipe.score_on,
             self.recipe.rewrite,
+            self.recipe.mark_casing,
             self.recipe.layers,
             self.labels,
             self.recipe.base,
@@ -422,6 +423,7 @@ class _Work:
             window=settings.window,
             subwords=settings.subwords,
             rewrite=self.recipe.rewrite,
+            mark_casing=self.recipe.mark_casing,
             layers=self.recipe.layers,
         )
 
