@@ -79,7 +79,7 @@ def test_rules_file(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no rules"),
+        ("", "a rules file is a table of keys"),
         ("patern: {}", "unknown key 'patern'. Did you mean 'patterns'"),
         ("gazetteers: [a]", "gazetteers is not a table"),
         ("gazetteers: {LOC: Rome}", "the names of LOC are neither a list nor"),
@@ -93,7 +93,7 @@ def test_bad_rules_are_named(write, text, message):
     with pytest.raises(DataError, match=message) as error:
         RulesExtractor.from_file(write("rules.yaml", text))
     assert "rules.yaml" in str(error.value)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="no such rules file"):
         RulesExtractor.from_file(write("x", "").with_name("gone.yaml"))
 
 

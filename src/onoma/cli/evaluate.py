@@ -36,6 +36,7 @@ def evaluate(
     from onoma.corpus import load_corpus, save_corpus
     from onoma.evaluation.evaluate import evaluate as score
     from onoma.evaluation.evaluate import sentence_key
+    from onoma.extractors.endpoint import EndpointExtractor
     from onoma.extractors.load import load
 
     gold = load_corpus(corpus, format=format)
@@ -45,11 +46,14 @@ def evaluate(
         seen = {sentence_key(document) for document in load_corpus(train, format=format)["train"]}
     elif "train" in gold and split != "train":
         seen = {sentence_key(document) for document in gold["train"]}
-    found = score(load(extractor, base=base), documents, seen=seen)
+    loaded = load(extractor, base=base)
+    found = score(loaded, documents, seen=seen)
+    usage = loaded.usage.to_dict() if isinstance(loaded, EndpointExtractor) else None
     if predictions is not None:
         save_corpus({split: found.predicted}, predictions)
     if as_json:
         result = {"extractor": extractor, "corpus": corpus, "split": split, **found.to_dict()}
+        result |= {"usage": usage} if usage else {}
         typer.echo(json.dumps(result, ensure_ascii=False))
         return
     rows = []
@@ -64,4 +68,14 @@ def evaluate(
         console.print(
             f"on the {found.unseen.documents} of {found.all.documents} sentences not in training: "
             f"F1 {found.unseen.f1:.3f}"
+        )
+    if usage:
+        console.print(
+            f"{usage['requests']} requests, {usage['seconds'] / max(1, usage['requests']):.2f} s each, "
+            f"{usage['input_tokens']} + {usage['output_tokens']} tokens, cost {usage['cost']:.4f}"
+        )
+        mentions = ", ".join(f"{count} {status}" for status, count in usage["statuses"].items())
+        console.print(
+            f"{usage['invalid']} answers of faulty form; mentions: {mentions or 'none'}, "
+            f"{usage['other_labels']} of types not asked for"
         )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from onoma.alignment import WordEncoder
-from onoma.errors import ModelError
+from onoma.errors import DataError, ModelError
 from onoma.extractors.base import Extractor
 from onoma.extractors.rules import RulesExtractor
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings
+from onoma.files import read_table
 from onoma.models.bases import Base, is_hub_id, resolve_base
 from onoma.models.runs import CARD_NAME, RunCard
 
@@ -19,7 +20,7 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     """Load an extractor.
 
     Args:
-        name: a run folder, a YAML file of rules, or the hub id of a pushed run.
+        name: a run folder, a YAML file of rules or of an endpoint, or the hub id of a pushed run.
         base: where the base lies now, if not under the name that the run states.
 
     Raises:
@@ -33,12 +34,20 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     if path.is_dir():
         return _load_tagger(path, base)
     if path.suffix in {".yaml", ".yml"}:
-        return RulesExtractor.from_file(path)
+        return _load_file(path)
     if path.exists() or not is_hub_id(str(name)) or "/" not in str(name):
         raise ModelError(
             "no such run", where=str(name), mend="Name a run folder, a rules file or a hub id (owner/name)."
         )
     return _load_tagger(_from_hub(str(name)), base)
+
+
+def _load_file(path: Path) -> Extractor:
+    if "model" in read_table(path, "rules or endpoint file", DataError):
+        from onoma.extractors.endpoint import EndpointExtractor
+
+        return EndpointExtractor.from_file(path)
+    return RulesExtractor.from_file(path)
 
 
 def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:

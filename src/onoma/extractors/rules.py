@@ -19,11 +19,11 @@ from typing import Any
 
 import ahocorasick_rs
 import regex
-import yaml
 
 from onoma.document import Document, Span
 from onoma.errors import DataError, nearest
 from onoma.extractors.base import Extractor
+from onoma.files import read_table
 from onoma.words import on_word_boundaries
 
 _KEYS = ("gazetteers", "patterns", "ignore_case")
@@ -80,13 +80,8 @@ class RulesExtractor(Extractor):
         Raises:
             DataError: if the file is missing or malformed; the message names the key.
         """
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-        except FileNotFoundError as error:
-            raise DataError("no such file", where=str(path)) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DataError(f"not YAML ({' '.join(str(error).split())})", where=str(path)) from error
-        if not isinstance(content, dict) or not content:
+        content = read_table(path, "rules file", DataError)
+        if not content:
             raise DataError("no rules", where=str(path), mend=f"Give at least one of {', '.join(_KEYS[:2])}.")
         for key in content:
             if key not in _KEYS:

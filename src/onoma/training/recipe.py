@@ -5,23 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.perturbations import PERTURBATIONS, STRENGTHS
 from onoma.files import read_table
+from onoma.schema import Section, section_error
 from onoma.scripts import rewriting
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-
-
-class Section(BaseModel):
-    """A part of a recipe or study: unknown keys are errors, and nothing changes after the check."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CorpusSource(Section):
@@ -309,17 +304,6 @@ def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe
         raise section_error(error, Recipe, where) from error
 
 
-def section_error(error: ValidationError, model: type[Section], where: str) -> RecipeError:
-    """What pydantic found first, in our words; an unknown key comes with the nearest that the model has there."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
-        return RecipeError(f"unknown key {place!r}", where=where, mend=nearest(key, _keys_at(model, first["loc"][:-1])))
-    message = first["msg"].removeprefix("Value error, ")
-    return RecipeError(f"{place}: {message}" if place else message, where=where)
-
-
 def parse_override(text: str) -> tuple[str, Any]:
     """``"adapter.rank=4"`` → ``("adapter.rank", 4)``; the value is YAML.
 
@@ -367,19 +351,3 @@ def _item(items: list[Any], part: str, key: str) -> Any:
         return items[int(part)]
     names = [str(item["name"]) for item in items if isinstance(item, dict) and "name" in item]
     raise RecipeError(f"--set {key}: no item {part!r}", mend=nearest(part, names))
-
-
-def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """Keys that a model allows at a place."""
-    for part in path:
-        if isinstance(part, int) or part not in model.model_fields:
-            continue
-        for candidate in _models_in(model.model_fields[part].annotation):
-            model = candidate
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if get_origin(annotation) is None:
-        return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
-    return [model for inner in get_args(annotation) for model in _models_in(inner)]

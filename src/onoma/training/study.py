@@ -20,15 +20,14 @@ from onoma.evaluation.compare import Comparison, RunResult, compare, read_run
 from onoma.evaluation.report import write_report
 from onoma.files import read_table
 from onoma.models.adapters import MODEL_WEIGHTS
+from onoma.schema import Section, section_error
 from onoma.training import processes
 from onoma.training.recipe import (
     NAME_PATTERN,
     Recipe,
-    Section,
     override,
     parse_override,
     parse_recipe,
-    section_error,
 )
 from onoma.training.stages import train
 
