@@ -72,6 +72,7 @@ def test_corpus_is_a_mapping_of_splits():
     assert [d.text for d in corpus["train"][0:1]] == ["Rome"]
     assert corpus["train"][-1].text == "x"
     assert corpus["train"].label_counts == {"LOC": 1}
+    assert "tset" not in corpus
 
 
 def test_surrogates_are_refused_with_their_place():

@@ -89,6 +89,9 @@ class Corpus(Mapping[str, Split]):
         except KeyError:
             raise DataError(f"no split {name!r}", mend=nearest(name, self._splits)) from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._splits
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._splits)
 
