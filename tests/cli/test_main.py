@@ -15,6 +15,7 @@ import onoma
         "",
         "train",
         "evaluate",
+        "errors",
         "thresholds",
         "extract",
         "check",

@@ -38,7 +38,7 @@ def draw_charts(comparison: Comparison, curves: Sequence[Curve]) -> list[tuple[s
     if any(len(line.curve) > 1 for line in systems.values()):
         charts.append(("F1 on validation, last stage", _training_curves(list(systems.values()))))
     reference = systems[comparison.reference]
-    charts.append((f"Gold and predicted labels, {reference.name}", _heat_map(reference.confusion)))
+    charts.append((f"Gold and predicted labels, {reference.name}", draw_heat_map(reference.confusion)))
     kinds = next((list(line.robustness) for line in comparison.systems if line.robustness), [])
     charts += [(f"F1 under {kind}", _robustness(comparison.systems, kind)) for kind in kinds]
     return charts
@@ -83,7 +83,7 @@ def _training_curves(systems: Sequence[System]) -> str:
     return _svg(figure)
 
 
-def _heat_map(confusion: Mapping[str, Mapping[str, float]]) -> str:
+def draw_heat_map(confusion: Mapping[str, Mapping[str, float]]) -> str:
     """Counts by gold label (rows) and predicted label, shaded by their share of the row."""
     labels = list(confusion)
     figure, axes = _figure(height=1.2 + 0.45 * len(labels))

@@ -15,7 +15,9 @@ _SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """A table of a page: text in cells, numbers already written."""
+
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -42,13 +44,13 @@ def write_report(
     tables = _tables(comparison, about or {}, curves)
     write_json(folder / "comparison.json", comparison.to_dict())
     write_text(folder / "report.md", _markdown(title, tables, comparison))
-    write_text(folder / "report.html", _html(title, tables, draw_charts(comparison, curves), comparison))
+    write_text(folder / "report.html", page(title, _headline(comparison), tables, draw_charts(comparison, curves)))
 
 
-def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[Curve]) -> list[_Table]:
+def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[Curve]) -> list[Table]:
     systems = comparison.systems
     first = systems[0]
-    main = _Table(
+    main = Table(
         f"Strict entity F1 on {comparison.corpus}, {comparison.split}",
         ("system", "seeds", "F1", "95 % interval", "unseen F1", "difference", "p", "p (Holm)", "p unseen"),
         [
@@ -74,17 +76,17 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
     corpora = list(first.corpora)
     tables = [
         main,
-        _Table(
+        Table(
             f"By label, on {comparison.corpus}",
             ("system", *labels),
             [(line.name, *(f"{line.labels[label]:.3f}" for label in labels)) for line in systems],
         ),
-        _Table(
+        Table(
             "By test corpus",
             ("system", *corpora),
             [(line.name, *(_cell(line.corpora.get(name)) for name in corpora)) for line in systems],
         ),
-        _Table(
+        Table(
             "What it costs",
             ("system", "training, s", "last stage, s", "trained parameters", "saved, MB"),
             [
@@ -101,7 +103,7 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
         ),
     ]
     tables.append(
-        _Table(
+        Table(
             f"What is right and wrong, on {comparison.corpus}",
             ("system", *first.kinds, "calibration error"),
             [
@@ -118,18 +120,18 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
     by_name = {line.name: line for line in systems}
     for curve in curves:
         rows = [(f"{x:g}", name, str(by_name[name].full)) for x, name in sorted(curve.points.items())]
-        tables.append(_Table(f"F1 by {curve.title.lower()}", (curve.title, "system", "F1"), rows))
+        tables.append(Table(f"F1 by {curve.title.lower()}", (curve.title, "system", "F1"), rows))
     described = [(name, about[name]) for name in by_name if about.get(name)]
     if described:
-        tables.append(_Table("The systems", ("system", "what it is"), described))
+        tables.append(Table("The systems", ("system", "what it is"), described))
     return tables
 
 
-def _robustness_table(systems: Sequence[System]) -> _Table:
+def _robustness_table(systems: Sequence[System]) -> Table:
     """F1 under the strongest harm of each kind, next to F1 on the same sentences without any."""
     kinds = list(systems[0].robustness)
     strongest = max(strength for strength, _ in systems[0].robustness[kinds[0]])
-    return _Table(
+    return Table(
         f"Strict F1 when text comes to harm, {strongest:.0%} of words touched",
         ("system", "none", *kinds),
         [
@@ -153,7 +155,7 @@ def _cell(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _markdown(title: str, tables: Sequence[_Table], comparison: Comparison) -> str:
+def _markdown(title: str, tables: Sequence[Table], comparison: Comparison) -> str:
     lines = [f"# {title}", "", _headline(comparison), ""]
     for table in tables:
         numbers = [all(row[index][:1] in "0123456789+-–<" for row in table.rows) for index in range(len(table.columns))]
@@ -182,11 +184,19 @@ def _headline(comparison: Comparison) -> str:
     return text
 
 
-def _html(title: str, tables: Sequence[_Table], charts: Sequence[tuple[str, str]], comparison: Comparison) -> str:
+def page(title: str, headline: str, tables: Sequence[Table], charts: Sequence[tuple[str, str]]) -> str:
+    """A self-contained HTML page.
+
+    Args:
+        title: of the page.
+        headline: one sentence that says it all.
+        tables: in order; their text is escaped.
+        charts: titles with SVG drawings, below the tables.
+    """
     from jinja2 import Environment
     from markupsafe import Markup
 
     template = resources.files("onoma.evaluation").joinpath("report.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
+    made = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     drawn = [(name, Markup(svg)) for name, svg in charts]
-    return page.render(title=title, headline=_headline(comparison), tables=tables, charts=drawn)
+    return made.render(title=title, headline=headline, tables=tables, charts=drawn)

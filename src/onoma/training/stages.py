@@ -10,7 +10,8 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -149,11 +150,14 @@ class _Work:
         self.keys: dict[str, str] = {}
         self.reports: list[dict[str, Any]] = []
         self.seen: set[str] = set()
+        self.names: Counter[tuple[str, str]] = Counter()
 
     def carry_out(self, stage: Stage, number: int) -> None:
         """Train and score a stage, unless its finished folder is there."""
         data = stage_data(self.recipe, stage, self.corpora, self.labels)
         self.seen |= {sentence_key(document) for document in data.training_documents}
+        for document in data.training_documents:
+            self.names.update((document.surface(span), span.label) for span in document.spans)
         folder = self.folder / "stages" / f"{number}-{stage.name}"
         key = self._key(stage, data)
         if not _has_key(folder / "stage.json", key):
@@ -436,23 +440,26 @@ class _Work:
             found = evaluate(extractor, gold, seen=self.seen, seed=self.recipe.seed)
             predicted += [
                 # All that a comparison of runs has to know, so that it needs no data but this file.
-                dataclasses.replace(answer, meta={**answer.meta, **_record(name, document, self.seen)})
+                dataclasses.replace(answer, meta={**answer.meta, **self._record(name, document)})
                 for document, answer in zip(gold, found.predicted, strict=True)
             ]
             scores[name] = found.to_dict()
         save_corpus({"predictions": predicted}, folder / "predictions.parquet")
         return scores
 
+    def _record(self, corpus: str, gold: Document) -> dict[str, Any]:
+        return {
+            "corpus": corpus,
+            "gold": [[span.start, span.end, span.label] for span in gold.spans],
+            "known": [self.names[gold.surface(span), span.label] for span in gold.spans],
+            "seen": sentence_key(gold) in self.seen,
+        }
+
 
 def _made_by(run: Path, recipe: Recipe) -> bool:
     with contextlib.suppress(RecipeError):
         return load_recipe(run / "recipe.yaml") == recipe
     return False
-
-
-def _record(corpus: str, gold: Document, seen: Collection[str]) -> dict[str, Any]:
-    spans = [[span.start, span.end, span.label] for span in gold.spans]
-    return {"corpus": corpus, "gold": spans, "seen": sentence_key(gold) in seen}
 
 
 def _digest(documents: Iterable[Document]) -> str:
