@@ -74,6 +74,20 @@ def test_word_embeddings_of_chosen_pieces_are_trained_saved_and_merged(base, tmp
     assert torch.allclose(logits(again.eval()), logits(model), atol=1e-5)
 
 
+@pytest.mark.parametrize("targets", [("all-linear",), ("query",)])
+def test_lower_layers_may_stay_as_they_are(base, targets, tmp_path):
+    model = trained(base, "lora", first_layer=1, targets=targets)
+    names = [name for name, parameter in model.named_parameters() if "lora" in name]
+    assert names
+    assert all(".layer.1." in name for name in names)
+    assert any("query" in name for name in names)
+    assert any("dense" in name for name in names) == (targets == ("all-linear",))
+    save_model(model, tmp_path, base)
+    assert torch.allclose(logits(load_merged(tmp_path, card(base, "lora"), base, TAGS)), logits(model), atol=1e-5)
+    with pytest.raises(ModelError, match="adapter.first_layer: this base has no layer 2"):
+        attach(new_classifier(base, TAGS), AdapterSettings(first_layer=2))
+
+
 def test_some_layers_are_kept_from_the_first_to_the_last(base):
     whole, cut = new_classifier(base, TAGS), new_classifier(base, TAGS, layers=1)
     assert (whole.config.num_hidden_layers, cut.config.num_hidden_layers) == (2, 1)

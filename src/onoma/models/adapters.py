@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MODEL_WEIGHTS = "model.safetensors"
 _HEADS = ("classifier", "score")
 _PEFT_PREFIX = "base_model.model."
 _DOWN, _UP, _MAGNITUDE = ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"
+_LAYER_NUMBER = re.compile(r"\.(\d+)\.")
 _PIECES = ".token_adapter.trainable_tokens_delta"
 
 
@@ -38,6 +40,8 @@ class AdapterSettings:
         alpha: scale of the update; it is multiplied by ``alpha / rank`` (``alpha / sqrt(rank)`` for rslora).
         dropout: on the adapter's input.
         targets: ``("all-linear",)`` or names of layers, such as ``("query", "value")``.
+        first_layer: number of the first layer that is adapted; those below stay as they are, which keeps languages
+            aligned that the base has aligned there (Wu and Dredze 2019, https://aclanthology.org/D19-1077).
         pieces: ids whose word embeddings are trained and saved too.
     """
 
@@ -46,6 +50,7 @@ class AdapterSettings:
     alpha: int = 32
     dropout: float = 0.0
     targets: tuple[str, ...] = ("all-linear",)
+    first_layer: int = 0
     pieces: tuple[int, ...] = ()
 
 
@@ -121,7 +126,7 @@ def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
         return model
     from peft import LoraConfig, TaskType, get_peft_model
 
-    targets = _check_targets(model, settings.targets)
+    targets = _check_targets(model, settings.targets, settings.first_layer)
     config = LoraConfig(
         task_type=TaskType.TOKEN_CLS,
         r=settings.rank,
@@ -137,21 +142,33 @@ def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
     return get_peft_model(model, config)
 
 
-def _check_targets(model: PreTrainedModel, targets: Sequence[str]) -> str | list[str]:
+def _check_targets(model: PreTrainedModel, targets: Sequence[str], first_layer: int) -> str | list[str]:
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    if tuple(targets) == ("all-linear",):
+    everything = tuple(targets) == ("all-linear",)
+    if everything and not first_layer:
         return "all-linear"
     layers = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear | Conv1D)]
-    for target in targets:
+    for target in () if everything else targets:
         if not any(f".{layer}".endswith(f".{target}") for layer in layers):
             raise ModelError(
                 f"no linear layer of this base is named {target!r}",
                 where="adapter.targets",
                 mend=nearest(target, {layer.rpartition(".")[2] for layer in layers} - set(_HEADS)),
             )
-    return list(targets)
+    if not first_layer:
+        return list(targets)
+    chosen = [
+        layer
+        for layer in layers
+        if (number := _LAYER_NUMBER.search(layer))
+        and int(number[1]) >= first_layer
+        and (everything or any(f".{layer}".endswith(f".{target}") for target in targets))
+    ]
+    if not chosen:
+        raise ModelError(f"this base has no layer {first_layer} to begin with", where="adapter.first_layer")
+    return chosen
 
 
 def head_name(model: PreTrainedModel) -> str:

@@ -63,6 +63,7 @@ class Adapter(Section):
     alpha: int = Field(32, ge=1, description="scale of the update")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapter's input")
     targets: tuple[str, ...] = Field(("all-linear",), description="`all-linear`, or names of layers")
+    first_layer: int = Field(0, ge=0, description="first layer that is adapted; those below stay as they are")
     letters: str = Field("", description="letters whose pieces' word embeddings are trained and saved too")
 
     @field_validator("targets", mode="before")
