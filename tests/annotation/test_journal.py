@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from onoma.annotation.journal import Answer, Journal, request_key
+from onoma.annotation.journal import Journal
 from onoma.errors import DataError
+from onoma.extractors.answers import Answer, request_key
 
 
 def key(number):
@@ -83,7 +84,9 @@ def test_writes_are_quick(journal):
 def test_a_killed_process_loses_no_answer(tmp_path):
     path = tmp_path / "journal.sqlite"
     program = (
-        "import sys; from pathlib import Path; from onoma.annotation.journal import *\n"
+        "from pathlib import Path\n"
+        "from onoma.annotation.journal import Journal\n"
+        "from onoma.extractors.answers import Answer, request_key\n"
         f"journal = Journal(Path({str(path)!r}))\n"
         "for number in range(10**6):\n"
         "    journal.record(request_key({'n': number}), str(number), Answer(str(number)))\n"

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import onoma
+from onoma.annotation.journal import Journal
 from onoma.document import Document, Span
 from onoma.errors import DataError, ModelError
 
@@ -108,6 +109,17 @@ def test_an_evaluation_says_what_it_cost(endpoint, onoma_cli, write, tmp_path):
     assert onoma_cli("evaluate", tmp_path / "llm.yaml", gold, "--json").json["usage"]["requests"] == 1
 
 
+def test_a_question_that_was_answered_is_not_asked_again(endpoint, tmp_path):
+    extractor, server = endpoint(lambda text: '[["Ann", "PER"]]')
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        extractor.memory = journal
+        first = extractor.extract(["Ann", "Ann fell", "Ann"])
+        assert len(server.asked) == 2, "the same text is asked about once"
+        assert extractor.extract(["Ann", "Ann fell", "Ann"]) == first
+        assert len(server.asked) == 2
+        assert journal.spent().input_tokens == 200
+
+
 def test_any_type_may_come_where_none_is_asked_for(endpoint):
     extractor, _ = endpoint(lambda text: '{"Ann": "HERO"', labels={}, codec="json-map")
     (span,) = extractor.extract("Ann").spans
@@ -126,9 +138,9 @@ def test_examples_are_earlier_turns(endpoint, write):
 
 
 def test_long_texts_are_asked_in_parts_and_offsets_are_of_the_whole(endpoint):
-    sentence = "Ann went to Rome by train. "
+    text = "  " + " ".join(f"Ann went to Rome by train {number}." for number in range(5)) + "  "
     extractor, server = endpoint(lambda text: '[["Ann", "PER"], ["Rome", "LOC"]]', max_words=10)
-    document = extractor.extract("  " + sentence * 5 + "  ")
+    document = extractor.extract(text)
     assert len(server.asked) == 5
     assert [document.surface(span) for span in document.spans] == ["Ann", "Rome"] * 5
     assert extractor.extract(" \n").spans == ()

@@ -8,18 +8,17 @@ answered once is never paid again, by whatever command and however long after. E
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from onoma.errors import DataError
+from onoma.extractors.answers import Answer
 
 State = Literal["waiting", "sent", "answered", "failed"]
 STATES: tuple[State, ...] = ("waiting", "sent", "answered", "failed")
@@ -45,33 +44,12 @@ CREATE INDEX IF NOT EXISTS unfinished ON request (state, batch) WHERE state != '
 _ROWS_AT_A_TIME = 10_000
 
 
-def request_key(body: Mapping[str, Any]) -> bytes:
-    """Hash of a request's body (model, messages, parameters), 32 bytes; the order of keys does not count."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).digest()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back.
-
-    Args:
-        text: of the answer.
-        input_tokens, output_tokens: as the server counts.
-        cost: in the currency of the prices.
-    """
-
-    text: str
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: float = 0.0
-
-
 @dataclass(frozen=True)
 class Entry:
     """A row of the journal.
 
     Args:
-        key: of the request, see :func:`request_key`.
+        key: of the request, see :func:`onoma.extractors.answers.request_key`.
         item: what was asked about, such as a document's id.
         state: ``waiting`` to be asked, ``sent`` in a batch, ``answered``, or ``failed`` for good.
         tries: how often it failed.

@@ -24,6 +24,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from onoma.document import Document, Span
 from onoma.errors import DataError, ModelError
+from onoma.extractors.answers import Answer, Memory, request_key
 from onoma.extractors.base import Extractor
 from onoma.extractors.codecs import Codec, find_codec
 from onoma.extractors.examples import ExampleChooser
@@ -33,6 +34,7 @@ from onoma.words import line_and_sentence_starts
 
 if TYPE_CHECKING:
     from openai import OpenAI
+    from openai.types.chat import ChatCompletion
 
 _OPENAI = "https://api.openai.com/v1"
 _FORMATS = {
@@ -118,6 +120,7 @@ class EndpointExtractor(Extractor):
     Args:
         file: what is asked of whom.
         where: the file's name, for messages.
+        memory: of earlier answers; a question that was answered is not asked again.
 
     Attributes:
         usage: added up over all texts so far.
@@ -126,8 +129,9 @@ class EndpointExtractor(Extractor):
         >>> load("llm.yaml").extract("java.lang.NullPointerException on Ubuntu")  # doctest: +SKIP
     """
 
-    def __init__(self, file: EndpointFile, where: str = "") -> None:
+    def __init__(self, file: EndpointFile, where: str = "", memory: Memory | None = None) -> None:
         self.file = file
+        self.memory = memory
         self.usage = Usage()
         self._where = where
         self._codec: Codec = find_codec(file.codec)
@@ -158,9 +162,27 @@ class EndpointExtractor(Extractor):
         Raises:
             ModelError: if the server cannot be reached, or refuses.
         """
-        client = self._client()
+        parts = [self.parts(document) for document in documents]
+        items = {
+            document.text[start:end]: document.id
+            for document, places in zip(documents, parts, strict=True)
+            for start, end in places
+        }
+        client = self._client() if items else None
         with ThreadPoolExecutor(self.file.concurrency) as pool:
-            return list(pool.map(lambda document: self._extract(client, document), documents))
+            answers = dict(zip(items, pool.map(lambda item: self._ask(client, *item), items.items()), strict=True))
+        return [
+            self.read_answers(document, [answers[document.text[start:end]] for start, end in places])
+            for document, places in zip(documents, parts, strict=True)
+        ]
+
+    def read_answers(self, document: Document, answers: Sequence[str]) -> Document:
+        """The document with the spans that the answers to its :meth:`parts` name."""
+        spans: list[Span] = []
+        for (start, end), answer in zip(self.parts(document), answers, strict=True):
+            found = self.spans(answer, document.text[start:end])
+            spans += [replace(span, start=span.start + start, end=span.end + start) for span in found]
+        return document.with_spans(spans)
 
     def _client(self) -> OpenAI:
         from openai import OpenAI
@@ -176,25 +198,18 @@ class EndpointExtractor(Extractor):
             base_url=self.file.url, api_key=key or "none", max_retries=self.file.retries, timeout=self.file.timeout
         )
 
-    def _extract(self, client: OpenAI, document: Document) -> Document:
-        spans: list[Span] = []
-        for start, end in _parts(document, self.file.max_words):
-            text = document.text[start:end]
-            found = self._spans(self._ask(client, text), text)
-            spans += [replace(span, start=span.start + start, end=span.end + start) for span in found]
-        return document.with_spans(spans)
-
-    def _ask(self, client: OpenAI, text: str) -> str:
+    def _ask(self, client: OpenAI | None, text: str, item: str) -> str:
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
+        body = self.body(text)
+        key = request_key(body)
+        known = self.memory.answer(key) if self.memory else None
+        if known is not None:
+            return known.text
+        assert client is not None, "there is a question"
         begun = time.monotonic()
         try:
-            answer = client.chat.completions.create(
-                model=self.file.model,
-                messages=self.messages(text),  # type: ignore[arg-type]
-                temperature=self.file.temperature,
-                max_tokens=self.file.max_tokens,
-            )
+            reply = client.chat.completions.create(**body)
         except APIConnectionError as error:
             raise ModelError(
                 f"no answer from {self.file.url} ({type(error).__name__})",
@@ -208,18 +223,39 @@ class EndpointExtractor(Extractor):
             ) from error
         except OpenAIError as error:
             raise ModelError(f"{self.file.url}: {type(error).__name__}: {error}", where=self._where) from error
+        answer = self.read_reply(reply)
+        if self.memory:
+            self.memory.record(key, item, answer)
         with self._lock:
-            usage = self.usage
-            usage.requests += 1
-            usage.seconds += time.monotonic() - begun
-            if answer.usage is not None:
-                usage.input_tokens += answer.usage.prompt_tokens
-                usage.output_tokens += answer.usage.completion_tokens
-                usage.cost += answer.usage.prompt_tokens * self.file.prices.input / 1e6
-                usage.cost += answer.usage.completion_tokens * self.file.prices.output / 1e6
-        return (answer.choices[0].message.content or "") if answer.choices else ""
+            self.usage.seconds += time.monotonic() - begun
+        return answer.text
 
-    def _spans(self, answer: str, text: str) -> list[Span]:
+    def parts(self, document: Document) -> list[tuple[int, int]]:
+        """Stretches of a document that are asked about one by one."""
+        return list(_parts(document, self.file.max_words))
+
+    def body(self, text: str) -> dict[str, Any]:
+        """The request for a text: everything that decides the answer."""
+        return {
+            "model": self.file.model,
+            "messages": self.messages(text),
+            "temperature": self.file.temperature,
+            "max_tokens": self.file.max_tokens,
+        }
+
+    def read_reply(self, reply: ChatCompletion) -> Answer:
+        """The answer in a server's reply, priced and added to the usage."""
+        usage = reply.usage
+        given, made = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        cost = (given * self.file.prices.input + made * self.file.prices.output) / 1e6
+        with self._lock:
+            self.usage.requests += 1
+            self.usage.input_tokens += given
+            self.usage.output_tokens += made
+            self.usage.cost += cost
+        return Answer((reply.choices[0].message.content or "") if reply.choices else "", given, made, cost)
+
+    def spans(self, answer: str, text: str) -> list[Span]:
         """Spans of an answer, the first of those that are the same place."""
         parsed = self._codec.parse(answer)
         names = {name.casefold(): name for name in self.file.labels}

@@ -1,0 +1,40 @@
+"""What a language model was asked and what it said, apart from how it was reached."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+def request_key(body: Mapping[str, Any]) -> bytes:
+    """Hash of a request's body (model, messages, parameters), 32 bytes; the order of keys does not count."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).digest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Args:
+        text: of the answer.
+        input_tokens, output_tokens: as the server counts.
+        cost: in the currency of the prices.
+    """
+
+    text: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+
+
+class Memory(Protocol):
+    """Answers that were given before, such as :class:`onoma.annotation.journal.Journal`."""
+
+    def answer(self, key: bytes) -> Answer | None:
+        """The answer to a request, if it was ever given."""
+
+    def record(self, key: bytes, item: str, answer: Answer) -> bool:
+        """Keep an answer; the first one counts. Says whether it was the first."""
