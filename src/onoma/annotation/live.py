@@ -1,0 +1,236 @@
+"""Asking an endpoint now, many questions at a time: paced, retried, within a budget, every answer kept at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from onoma.annotation.journal import Journal
+from onoma.annotation.pace import Pace
+from onoma.errors import ModelError
+from onoma.extractors.answers import Answer
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncOpenAI
+    from openai.types.chat import ChatCompletion
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
+_FOR_GOOD = frozenset({400, 404, 405, 413, 422})
+"""Refusals that the same question will get again."""
+_NOBODY = frozenset({401, 403})
+"""Refusals that every question will get."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request to come.
+
+    Args:
+        key: of its body, see :func:`onoma.extractors.answers.request_key`.
+        item: what it is about, such as a document's id.
+        body: of the request.
+    """
+
+    key: bytes
+    item: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is asked, and how.
+
+    Args:
+        concurrency: most requests at a time.
+        rate: requests a second to begin with; it adapts.
+        tries: of a question before it fails for good; refusals for asking too often do not count.
+        requests, tokens, money: budget of this call; None is without end. A request that is out when it is reached is
+            still paid.
+    """
+
+    concurrency: int = 16
+    rate: float = 10.0
+    tries: int = 5
+    requests: int | None = None
+    tokens: int | None = None
+    money: float | None = None
+
+
+@dataclass
+class Progress:
+    """How far a call has come.
+
+    Args:
+        asked: requests sent.
+        answered: answers kept.
+        failed: questions that failed for good.
+        refused: refusals for asking too often.
+        retried: tries that failed otherwise.
+        tokens, cost: of the answers.
+        stopped: which limit of the budget ended it, if one did.
+    """
+
+    asked: int = 0
+    answered: int = 0
+    failed: int = 0
+    refused: int = 0
+    retried: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    stopped: str | None = None
+
+
+async def ask_all(
+    questions: Iterable[Question],
+    client: AsyncOpenAI,
+    read: Callable[[ChatCompletion], Answer],
+    journal: Journal,
+    limits: Limits,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> Progress:
+    """Ask what the journal has no answer to, and keep each answer when it comes.
+
+    Args:
+        questions: read lazily, so any number of them.
+        client: with its own retries switched off.
+        read: the answer in a reply.
+        journal: open.
+        limits: budget and pace.
+        watch: is told the progress after each request.
+
+    Raises:
+        ModelError: if the server lets nobody in, or cannot be reached at all; answers so far are kept.
+    """
+    asking = _Asking(client, read, journal, limits, watch)
+    waiting = iter(questions)
+    running: set[asyncio.Task[None]] = set()
+    try:
+        for question in waiting:
+            if journal.answer(question.key) is not None:
+                continue
+            if asking.over_budget():
+                break
+            while len(running) >= limits.concurrency:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            if asking.over_budget():
+                break
+            running.add(asyncio.create_task(asking.ask(question)))
+        await asyncio.gather(*running)
+    finally:
+        for task in running:
+            task.cancel()
+    return asking.progress
+
+
+class _Asking:
+    def __init__(
+        self,
+        client: AsyncOpenAI,
+        read: Callable[[ChatCompletion], Answer],
+        journal: Journal,
+        limits: Limits,
+        watch: Callable[[Progress], None],
+    ) -> None:
+        self.progress = Progress()
+        self._client = client
+        self._read = read
+        self._journal = journal
+        self._limits = limits
+        self._watch = watch
+        self._pace = Pace(limits.rate, time.monotonic)
+        self._turn = asyncio.Lock()
+        self._reached = False
+
+    def over_budget(self) -> bool:
+        """Whether a limit is reached; it is noted in the progress."""
+        progress, limits = self.progress, self._limits
+        for name, used, most in (
+            ("requests", progress.asked, limits.requests),
+            ("tokens", progress.tokens, limits.tokens),
+            ("money", progress.cost, limits.money),
+        ):
+            if most is not None and used >= most:
+                progress.stopped = name
+                return True
+        return False
+
+    async def ask(self, question: Question) -> None:
+        """Ask until there is an answer, or no hope of one."""
+        import openai
+
+        tries = 0
+        self._journal.await_answers([(question.key, question.item)])
+        while True:
+            async with self._turn:
+                await asyncio.sleep(self._pace.delay())
+            if self.over_budget():
+                return
+            self.progress.asked += 1
+            try:
+                reply = await self._client.chat.completions.create(**question.body)
+            except openai.RateLimitError as error:
+                self._reached = True
+                self.progress.refused += 1
+                self._pace.refused(_retry_after(error))
+            except openai.APIStatusError as error:
+                self._reached = True
+                if error.status_code in _NOBODY:
+                    raise ModelError(
+                        f"{self._client.base_url} lets nobody in (status {error.status_code})",
+                        mend="Check the API key.",
+                    ) from error
+                tries = self._limits.tries if error.status_code in _FOR_GOOD else tries + 1
+                if not await self._failed(question, f"status {error.status_code}", str(error.message), tries):
+                    return
+            except openai.APIConnectionError as error:
+                tries += 1
+                kind = "timeout" if isinstance(error, openai.APITimeoutError) else "no connection"
+                if tries >= self._limits.tries and not self._reached:
+                    raise ModelError(
+                        f"no answer from {self._client.base_url} ({kind})", mend="Start the server, or mend the url."
+                    ) from error
+                if not await self._failed(question, kind, str(error), tries):
+                    return
+            except (openai.OpenAIError, ValueError) as error:  # no answer at all, such as half of a JSON text
+                tries += 1
+                if not await self._failed(question, "no sense", str(error), tries):
+                    return
+            else:
+                self._reached = True
+                self._keep(question, reply)
+                return
+
+    def _keep(self, question: Question, reply: ChatCompletion) -> None:
+        answer = self._read(reply)
+        self._pace.answered()
+        self._journal.record(question.key, question.item, answer)
+        self.progress.answered += 1
+        self.progress.tokens += answer.input_tokens + answer.output_tokens
+        self.progress.cost += answer.cost
+        self._watch(self.progress)
+
+    async def _failed(self, question: Question, kind: str, message: str, tries: int) -> bool:
+        """Note a failed try; says after a while whether there is to be another one."""
+        again = tries < self._limits.tries
+        self._journal.fail(question.key, kind, message, most_tries=1 if not again else tries + 2)
+        self.progress.retried += again
+        self.progress.failed += not again
+        self._watch(self.progress)
+        if again:
+            # Full jitter: whoever failed together does not come back together.
+            await asyncio.sleep(random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**tries)))
+        return again
+
+
+def _retry_after(error: APIStatusError) -> float:
+    """Seconds that a refusal asks us to wait; none where it does not say, since the pace is slowed anyway."""
+    try:
+        return min(_LONGEST_WAIT, max(0.0, float(error.response.headers.get("retry-after", 0.0))))
+    except ValueError:  # it may be a date, which clocks that differ make worthless
+        return 1.0
