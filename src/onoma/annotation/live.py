@@ -47,7 +47,7 @@ class Limits:
     Args:
         concurrency: most requests at a time.
         rate: requests a second to begin with; it adapts.
-        tries: of a question before it fails for good; refusals for asking too often do not count.
+        tries: of a question, over all calls, before it fails for good; refusals for asking too often do not count.
         requests, tokens, money: budget of this call; None is without end. A request that is out when it is reached is
             still paid.
     """
@@ -185,8 +185,9 @@ class _Asking:
                         f"{self._client.base_url} lets nobody in (status {error.status_code})",
                         mend="Check the API key.",
                     ) from error
-                tries = self._limits.tries if error.status_code in _FOR_GOOD else tries + 1
-                if not await self._failed(question, f"status {error.status_code}", str(error.message), tries):
+                tries += 1
+                kind, hopeless = f"status {error.status_code}", error.status_code in _FOR_GOOD
+                if not await self._failed(question, kind, str(error.message), tries, hopeless=hopeless):
                     return
             except openai.APIConnectionError as error:
                 tries += 1
@@ -215,10 +216,10 @@ class _Asking:
         self.progress.cost += answer.cost
         self._watch(self.progress)
 
-    async def _failed(self, question: Question, kind: str, message: str, tries: int) -> bool:
+    async def _failed(self, question: Question, kind: str, message: str, tries: int, *, hopeless: bool = False) -> bool:
         """Note a failed try; says after a while whether there is to be another one."""
-        again = tries < self._limits.tries
-        self._journal.fail(question.key, kind, message, most_tries=1 if not again else tries + 2)
+        most = 1 if hopeless else self._limits.tries
+        again = self._journal.fail(question.key, kind, message, most_tries=most) == "waiting"
         self.progress.retried += again
         self.progress.failed += not again
         self._watch(self.progress)
