@@ -16,6 +16,8 @@ import onoma
         "train",
         "evaluate",
         "errors",
+        "label",
+        "journal",
         "thresholds",
         "extract",
         "check",

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from onoma import __version__
-from onoma.cli import bases, corpora, doctor, errors, evaluate, extract, push, quickstart, study, thresholds, train
+from onoma.cli import (
+    bases,
+    corpora,
+    doctor,
+    errors,
+    evaluate,
+    extract,
+    label,
+    push,
+    quickstart,
+    study,
+    thresholds,
+    train,
+)
 from onoma.errors import OnomaError
 
 BUG = 70
@@ -26,7 +39,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 other errors, 2 usage, 3 data, 4 recipe, 5 model, 130 stopped, 70 a bug in Onoma.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (quickstart, train, study, evaluate, errors, thresholds, extract, push, corpora, bases, doctor):
+for module in (quickstart, train, study, evaluate, errors, thresholds, extract, label, push, corpora, bases, doctor):
     module.register(app)
 
 

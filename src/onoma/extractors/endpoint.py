@@ -187,6 +187,19 @@ class EndpointExtractor(Extractor):
     def _client(self) -> OpenAI:
         from openai import OpenAI
 
+        return OpenAI(
+            base_url=self.file.url,
+            api_key=self.api_key(),
+            max_retries=self.file.retries,
+            timeout=self.file.timeout,
+        )
+
+    def api_key(self) -> str:
+        """The key from the environment; any text for a server of one's own, which asks for none.
+
+        Raises:
+            ModelError: if OpenAI's own server is to be asked without one.
+        """
         key = os.environ.get(self.file.key_variable, "")
         if not key and self.file.url == _OPENAI:
             raise ModelError(
@@ -194,9 +207,7 @@ class EndpointExtractor(Extractor):
                 where=self._where,
                 mend=f"Set it, or name a server of your own with url in {self._where or 'the endpoint file'}.",
             )
-        return OpenAI(
-            base_url=self.file.url, api_key=key or "none", max_retries=self.file.retries, timeout=self.file.timeout
-        )
+        return key or "none"
 
     def _ask(self, client: OpenAI | None, text: str, item: str) -> str:
         from openai import APIConnectionError, APIStatusError, OpenAIError
