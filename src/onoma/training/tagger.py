@@ -25,6 +25,7 @@ from onoma.models.adapters import average_weights, blend_weights, trained_weight
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
 from onoma.training.callbacks import LogFile, ProgressBar
+from onoma.training.dropout import quicken_dropout
 from onoma.training.features import IGNORED, EpochBatches, Features, Row
 from onoma.training.precision import Precision, choose_precision
 from onoma.training.recipe import Distillation, Training
@@ -97,6 +98,7 @@ def train_tagger(
     before = trained_weights(model)
     sample = _collate([features[index] for index in _usual_rows(features, training.batch_pieces)], encoder.pad)
     model.to(processes.device())
+    quicken_dropout(model)
     precision = processes.agree(choose_precision(training.precision, model, _inputs(sample)))
     selecting = bool(validation) and training.select == "best"
     arguments = TrainingArguments(
