@@ -114,6 +114,28 @@ def test_chosen_variants(study_file, tmp_path):
         run_study(study, only=["zero-shot"], console=quiet())
 
 
+def test_values_stand_for_what_differs_from_place_to_place(study_file, write, tiny_base):
+    changes = {
+        "values": {"small": "distilbert-base-cased", "rates": {"epochs": 2}},
+        "variants": {"a": {"set": {"base": "{value:small}", "stages.source.training": "{value:rates}"}}},
+        "curves": {},
+    }
+    (recipe, _) = load_study(study_file(**changes)).recipes["a"]
+    assert recipe.base == "distilbert-base-cased"
+    assert recipe.stages[0].training == {"epochs": 2}
+    profile = write("profile.yaml", "values: {small: bundled:minilm-l6}\nseed: 3")
+    (recipe, _) = load_study(study_file(**changes), profile=profile).recipes["a"]
+    assert recipe.base == "bundled:minilm-l6"
+    profile = write("profile.yaml", "values: {smal: x}")
+    with pytest.raises(RecipeError, match="profile.yaml: the study has no value 'smal'. Did you mean 'small'"):
+        load_study(study_file(**changes), profile=profile)
+    with pytest.raises(RecipeError, match="profile.yaml: values is a table"):
+        load_study(study_file(**changes), profile=write("profile.yaml", "values: 3"))
+    changes["variants"]["a"]["set"]["base"] = "{value:large}"
+    with pytest.raises(RecipeError, match=r"variants.a: no value 'large'. Known: rates, small"):
+        load_study(study_file(**changes))
+
+
 def test_students_learn_from_the_runs_of_other_variants(study_file, tmp_path):
     def student(**distill):
         return {"set": {"layers": 1, "stages.source.distill": distill | {"weight": 0.9}}}

@@ -32,14 +32,15 @@ from onoma.training.recipe import (
 from onoma.training.stages import train
 
 _RUN = re.compile(r"\{run:(?P<name>[^}]+)\}")
+_VALUE = re.compile(r"\{value:(?P<name>[^}]+)\}")
 _RUNS = re.compile(r"\{runs:(?P<name>[^}]+)\}")
 
 
 class Variant(Section):
     """One system of a study.
 
-    In the values of ``set``, ``{run:NAME}`` is the run folder of another variant with the same seed, such as a teacher,
-    and a list's item ``{runs:NAME}`` becomes those of all its seeds.
+    In ``set``, a value ``{value:NAME}`` is one of the study's ``values``; ``{run:NAME}`` is the run folder of another
+    variant with the same seed, such as a teacher, and a list's item ``{runs:NAME}`` becomes those of all its seeds.
     """
 
     about: str = Field("", description="one line for the report")
@@ -55,6 +56,9 @@ class StudyFile(Section):
     seeds: tuple[int, ...] = Field((13,), min_length=1, description="each variant is trained once with each")
     corpus: str | None = Field(None, description="test corpus of the main table; default: the recipe's first")
     reference: str | None = Field(None, description="variant that the others are tested against; default: the first")
+    values: dict[str, Any] = Field(
+        default_factory=dict, description="by name, for `{value:NAME}`; a profile may differ"
+    )
     variants: dict[str, Variant] = Field(min_length=1, description="by name")
     curves: dict[str, dict[float, str]] = Field(
         default_factory=dict, description="charts by title: a variant for each value of x"
@@ -96,7 +100,8 @@ def load_study(
     Args:
         path: the study file.
         runs: folder that gets the study's folder.
-        profile: a YAML file of recipe keys that all variants share here, such as the base and where the data lies.
+        profile: a YAML file of recipe keys that all variants share here, such as the base and where the data lies; its
+            key ``values`` replaces those of the study.
         overrides: ``key.path=value`` for all variants; they win over the profile, and a variant's own keys over both.
 
     Raises:
@@ -109,7 +114,9 @@ def load_study(
         raise section_error(error, StudyFile, str(path)) from error
     base = read_table(path.parent / file.recipe, "recipe", RecipeError)
     if profile is not None:
-        for key, value in _leaves(read_table(profile, "profile", RecipeError)):
+        shared = read_table(profile, "profile", RecipeError)
+        file = _with_values(file, shared.pop("values", {}), str(profile))
+        for key, value in _leaves(shared):
             override(base, key, value)
     for item in overrides:
         override(base, *parse_override(item))
@@ -128,6 +135,15 @@ def load_study(
     return Study(file, recipes, folder, needs)
 
 
+def _with_values(file: StudyFile, values: Any, where: str) -> StudyFile:
+    if not isinstance(values, Mapping):
+        raise RecipeError("values is a table", where=where)
+    for name in values:
+        if name not in file.values:
+            raise RecipeError(f"the study has no value {name!r}", where=where, mend=nearest(str(name), file.values))
+    return file.model_copy(update={"values": {**file.values, **values}})
+
+
 def _run_name(variant: str, seed: int) -> str:
     return f"{variant}-seed{seed}"
 
@@ -140,7 +156,13 @@ def _filled(value: Any, file: StudyFile, variant: str, seed: int, folder: Path, 
             return {key: fill(item) for key, item in value.items()}
         if isinstance(value, list):
             return [filled for item in value for filled in (every(item) if isinstance(item, str) else [fill(item)])]
-        return _RUN.sub(lambda found: folder_of(found["name"], seed), value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if found := _VALUE.fullmatch(value):
+            if found["name"] not in file.values:
+                raise RecipeError(f"no value {found['name']!r}", where=where, mend=nearest(found["name"], file.values))
+            return file.values[found["name"]]
+        return _RUN.sub(lambda found: folder_of(found["name"], seed), value)
 
     def every(item: str) -> list[str]:
         found = _RUNS.fullmatch(item)
