@@ -7,10 +7,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
-import platform
 import shutil
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
@@ -22,12 +19,9 @@ from rich.console import Console
 
 from onoma.alignment import WordEncoder
 from onoma.annotation.gazetteer import harvest_names
-from onoma.corpus import save_corpus
 from onoma.corpus.sample import label_weights
 from onoma.document import Document
 from onoma.errors import RecipeError
-from onoma.evaluation.evaluate import evaluate, sentence_key
-from onoma.evaluation.robustness import curves_to_dict, measure_robustness
 from onoma.extractors.base import Extractor
 from onoma.extractors.decoding import TagSet
 from onoma.extractors.load import load
@@ -46,11 +40,13 @@ from onoma.models.bases import Base, resolve_base
 from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
-from onoma.training.data import Corpora, StageData, label_set, load_corpora, only_labels, stage_data
+from onoma.training.data import Corpora, StageData, label_set, load_corpora, stage_data
 from onoma.training.distill import teach
+from onoma.training.environment import environment
 from onoma.training.features import Features, epoch_shares, join_features, make_features
 from onoma.training.labelling import label_texts
 from onoma.training.recipe import Recipe, Stage, load_recipe, names_of
+from onoma.training.scoring import Scorer
 
 _RECORDED = ("onoma", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
 
@@ -149,15 +145,12 @@ class _Work:
         self.done: dict[str, Path] = {}
         self.keys: dict[str, str] = {}
         self.reports: list[dict[str, Any]] = []
-        self.seen: set[str] = set()
-        self.names: Counter[tuple[str, str]] = Counter()
+        self.scorer = Scorer(recipe, self.corpora, labels)
 
     def carry_out(self, stage: Stage, number: int) -> None:
         """Train and score a stage, unless its finished folder is there."""
         data = stage_data(self.recipe, stage, self.corpora, self.labels)
-        self.seen |= {sentence_key(document) for document in data.training_documents}
-        for document in data.training_documents:
-            self.names.update((document.surface(span), span.label) for span in document.spans)
+        self.scorer.learned(data.training_documents)
         folder = self.folder / "stages" / f"{number}-{stage.name}"
         key = self._key(stage, data)
         if not _has_key(folder / "stage.json", key):
@@ -202,29 +195,15 @@ class _Work:
             "relabelled": self.relabelled,
             "score_on": self.recipe.score_on,
             "stages": self.reports,
-            "robustness": self._robustness(last),
+            "robustness": self.scorer.robustness(load(last, base=self.recipe.base)) if self.recipe.robustness else None,
         }
         write_json(self.folder / "metrics.json", metrics)
         write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
-        write_json(self.folder / "environment.json", _environment())
+        write_json(self.folder / "environment.json", environment())
         write_text(self.folder / "README.md", model_card(self.recipe, self.base, metrics))
         move_folder(self.folder, target)
         # The last stage is the run itself; its folder was kept so long that a kill could not lose it.
         shutil.rmtree(target / last.relative_to(self.folder))
-
-    def _robustness(self, folder: Path) -> dict[str, Any] | None:
-        wanted = self.recipe.robustness
-        if wanted is None:
-            return None
-        self.console.print(f"  robustness: {len(wanted.kinds)} perturbations", highlight=False)
-        name = wanted.corpus or self.recipe.evaluate[0]
-        gold = self.corpora[name][self.recipe.score_on]
-        documents = [only_labels(document, self.labels) for document in gold[: wanted.limit]]
-        extractor = load(folder, base=self.recipe.base)
-        curves = measure_robustness(
-            extractor, documents, seed=_ROBUSTNESS_SEED, strengths=wanted.strengths, kinds=wanted.kinds
-        )
-        return {"corpus": name, "sentences": len(documents), "curves": curves_to_dict(curves)}
 
     def _key(self, stage: Stage, data: StageData) -> str:
         """Hash of all that a stage's result depends on; a new option that is not used does not change it."""
@@ -306,12 +285,6 @@ class _Work:
             title=f"stage {stage.name}",
             console=self.console,
         )
-        if outcome.silent:
-            self.console.print(
-                f"  [bold yellow]Stage {stage.name} finds no entity at all on its validation data.[/] Most words "
-                "are in no entity, and a head can settle there: lower learning_rate, raise head_learning_rate or "
-                "warmup, or train longer."
-            )
         if not processes.is_first():
             return
         with atomic_folder(folder, replace=True) as beside:
@@ -335,11 +308,18 @@ class _Work:
                 "spans_widened": features.widened,
                 "head": dataclasses.asdict(carried) if carried else None,
                 **dataclasses.asdict(outcome),
-                "test": self._score_tests(beside),
+                "test": self.scorer.score(load(beside, base=self.recipe.base), beside),
             }
+            predicted = [scores["all"]["micro"]["predicted"] for scores in report["test"].values()]
+            report["silent"] |= bool(predicted) and not any(predicted)
             write_json(beside / "metrics.json", report)
             write_json(beside / "stage.json", {"key": key})
         shutil.rmtree(checkpoints)
+        if report["silent"]:
+            self.console.print(
+                f"  [bold yellow]Stage {stage.name} finds no entity at all.[/] Most words are in no entity, and a head "
+                "can settle there: lower learning_rate, raise head_learning_rate or warmup, or train longer."
+            )
 
     def _label(self, data: StageData, stage: Stage) -> tuple[StageData, dict[str, Any]]:
         """The data with labels from elsewhere where the recipe wants these, and what came of it by corpus."""
@@ -429,30 +409,6 @@ class _Work:
             layers=self.recipe.layers,
         )
 
-    def _score_tests(self, folder: Path) -> dict[str, Any]:
-        extractor = load(folder, base=self.recipe.base)
-        scores = {}
-        predicted: list[Document] = []
-        for name in self.recipe.evaluate:
-            gold = [only_labels(document, self.labels) for document in self.corpora[name][self.recipe.score_on]]
-            found = evaluate(extractor, gold, seen=self.seen, seed=self.recipe.seed)
-            predicted += [
-                # All that a comparison of runs has to know, so that it needs no data but this file.
-                dataclasses.replace(answer, meta={**answer.meta, **self._record(name, document)})
-                for document, answer in zip(gold, found.predicted, strict=True)
-            ]
-            scores[name] = found.to_dict()
-        save_corpus({"predictions": predicted}, folder / "predictions.parquet")
-        return scores
-
-    def _record(self, corpus: str, gold: Document) -> dict[str, Any]:
-        return {
-            "corpus": corpus,
-            "gold": [[span.start, span.end, span.label] for span in gold.spans],
-            "known": [self.names[gold.surface(span), span.label] for span in gold.spans],
-            "seen": sentence_key(gold) in self.seen,
-        }
-
 
 def _made_by(run: Path, recipe: Recipe) -> bool:
     with contextlib.suppress(RecipeError):
@@ -469,24 +425,3 @@ def _digest(documents: Iterable[Document]) -> str:
 
 def _has_key(path: Path, key: str) -> bool:
     return path.exists() and bool(read_json(path)["key"] == key)
-
-
-def _processor() -> str:
-    """Name of the processor, where Linux tells it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
-    return f"{platform.machine()}, {os.cpu_count()} cores"
-
-
-def _environment() -> dict[str, Any]:
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else _processor(),
-        "threads": torch.get_num_threads(),
-        "packages": {name: metadata.version(name) for name in _RECORDED},
-    }
