@@ -52,7 +52,7 @@ def test_an_english_adapter_learns_its_own_labels(tmp_path):
             "name": "it",
             "base": "bundled:minilm-l6",
             "data": {"corpora": {"it": {"source": "examples:en-it"}}},
-            "training": {"epochs": 12, "batch_pieces": 256, "learning_rate": 3e-3},
+            "training": {"epochs": 20, "batch_pieces": 128, "learning_rate": 3e-3},
             "stages": [{"name": "one", "train": ["it"], "validation": ["it"]}],
             "evaluate": ["it"],
         }
