@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from onoma.document import Document
+from onoma.evaluation.robustness import collect_names
 from onoma.extractors.rules import RulesExtractor
 
 
@@ -18,10 +19,7 @@ def harvest_names(documents: Sequence[Document], min_precision: float = 0.5) -> 
         documents: with gold spans.
         min_precision: least share of a name's matches that are gold.
     """
-    names: dict[str, dict[str, None]] = {}
-    for document in documents:
-        for span in document.spans:
-            names.setdefault(span.label, {})[document.surface(span)] = None
+    names = collect_names(documents)
     matched: Counter[tuple[str, str]] = Counter()
     right: Counter[tuple[str, str]] = Counter()
     for document, found in zip(documents, RulesExtractor(names).extract(documents), strict=True):

@@ -7,11 +7,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from onoma.annotation.journal import Journal
 from onoma.annotation.live import Limits, Progress, Question, ask_all
-from onoma.annotation.weak import collect_votes, decide, fit_trust, majority_vote, report_sources
+from onoma.annotation.weak import Vote, join_answers
 from onoma.document import Document
 from onoma.errors import DataError
 from onoma.extractors.answers import request_key
@@ -54,7 +54,7 @@ def label(
     *,
     journal: Journal,
     limits: Limits | None = None,
-    vote: Literal["trust", "majority"] = "trust",
+    vote: Vote = "trust",
     watch: Callable[[str, Progress], None] = lambda *_: None,
 ) -> Labelling:
     """Label texts; what an endpoint has answered before, as the journal says, is not asked again.
@@ -103,14 +103,9 @@ def label(
     given = {
         name: [document for row in whole if (document := found[row]) is not None] for name, found in answers.items()
     }
-    sources: dict[str, dict[str, Any]] = {}
-    if len(labellers) == 1:
-        (labelled,) = given.values()
-    else:
-        votes = collect_votes(given, {name: labeller.labels for name, labeller in labellers.items()})
-        trust = fit_trust(votes)
-        labelled = decide(votes, trust.posterior if vote == "trust" else majority_vote(votes))
-        sources = {name: dataclasses.asdict(report) for name, report in report_sources(votes, trust).items()}
+    known = {name: labeller.labels for name, labeller in labellers.items()}
+    labelled, reports = join_answers(given, known, vote)
+    sources = {name: dataclasses.asdict(report) for name, report in reports.items()}
     counts = Counter(span.label for document in labelled for span in document.spans)
     return Labelling(labelled, len(plain) - len(whole), dict(sorted(counts.items())), endpoints, sources)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ _CONVERGED = 1e-6
 _TRUST = 4.0
 """Made-up answers that a labeller is right, of each class, before any is seen; one that it is wrong in each way."""
 
+Vote = Literal["trust", "majority"]
 Floats = npt.NDArray[np.float64]
 
 
@@ -223,6 +225,28 @@ def report_sources(votes: Votes, trust: Trust, gold: Sequence[Document] | None =
             true={} if gold is None else {label: _accuracy(mine, truth, number[label]) for label in found},
         )
     return reports
+
+
+def join_answers(
+    answers: Mapping[str, Sequence[Document]], known: Mapping[str, Sequence[str]], vote: Vote
+) -> tuple[list[Document], dict[str, SourceReport]]:
+    """What labellers say together: one is believed, several vote.
+
+    Args:
+        answers: labelled documents by labeller, all in the same order.
+        known: the labels that each labeller can give.
+        vote: how several agree.
+
+    Returns:
+        The labelled documents, and where several voted how each labeller did.
+    """
+    if len(answers) == 1:
+        (labelled,) = answers.values()
+        return list(labelled), {}
+    votes = collect_votes(answers, known)
+    trust = fit_trust(votes)
+    labelled = decide(votes, trust.posterior if vote == "trust" else majority_vote(votes))
+    return list(labelled), report_sources(votes, trust)
 
 
 def _crossed(votes: Votes) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onoma.document import Document
+from onoma.document import Document, iterate_surfaces
 from onoma.evaluation.edits import apply_edits
 from onoma.evaluation.evaluate import evaluate
 from onoma.evaluation.perturbations import PERTURBATIONS, STRENGTHS, Names
@@ -85,8 +85,8 @@ def collect_names(documents: Sequence[Document]) -> dict[str, list[str]]:
     """Surfaces of gold spans by label, each once."""
     found: dict[str, dict[str, None]] = {}
     for document in documents:
-        for span in document.spans:
-            found.setdefault(span.label, {})[document.surface(span)] = None
+        for surface, label in iterate_surfaces(document):
+            found.setdefault(label, {})[surface] = None
     return {label: list(names) for label, names in found.items()}
 
 

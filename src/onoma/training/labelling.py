@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onoma.annotation.weak import collect_votes, decide, fit_trust, majority_vote, report_sources
+from onoma.annotation.weak import join_answers
 from onoma.corpus.sample import cap_labels
 from onoma.document import Document
 from onoma.extractors.base import Extractor
@@ -45,14 +45,8 @@ def label_texts(
         seed: of the draw where there is more than ``ratio`` allows.
     """
     answers = {name: labeller.extract(texts) for name, labeller in labellers.items()}
-    sources: dict[str, Any] = {}
-    if len(labellers) == 1:
-        (labelled,) = answers.values()
-    else:
-        votes = collect_votes(answers, {name: labeller.labels for name, labeller in labellers.items()})
-        trust = fit_trust(votes)
-        labelled = decide(votes, trust.posterior if mix.vote == "trust" else majority_vote(votes))
-        sources = {name: dataclasses.asdict(report) for name, report in report_sources(votes, trust).items()}
+    known = {name: labeller.labels for name, labeller in labellers.items()}
+    labelled, sources = join_answers(answers, known, mix.vote)
     sure = [document for document in labelled if all((span.score or 0.0) >= mix.min_score for span in document.spans)]
     kept = sure if mix.ratio is None else _capped(sure, mix.ratio, gold, seed)
     counts = Counter(span.label for document in kept for span in document.spans)
@@ -63,7 +57,7 @@ def label_texts(
             "sure": len(sure),
             "kept": len(kept),
             "entities": dict(sorted(counts.items())),
-            "sources": sources,
+            "sources": {name: dataclasses.asdict(report) for name, report in sources.items()},
         },
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from onoma.corpus import Corpus, save_corpus
-from onoma.document import Document
+from onoma.document import Document, iterate_surfaces
 from onoma.evaluation.evaluate import evaluate, sentence_key
 from onoma.evaluation.robustness import curves_to_dict, measure_robustness
 from onoma.extractors.base import Extractor
@@ -40,7 +40,7 @@ class Scorer:
         """Note what a stage learned from, to score the rest apart."""
         for document in documents:
             self._seen.add(sentence_key(document))
-            self._names.update((document.surface(span), span.label) for span in document.spans)
+            self._names.update(iterate_surfaces(document))
 
     def score(self, extractor: Extractor, folder: Path) -> dict[str, Any]:
         """Score on every evaluated corpus, and write ``predictions.parquet`` with all that a comparison has to know."""

@@ -48,11 +48,6 @@ from onoma.training.labelling import label_texts
 from onoma.training.recipe import Recipe, Stage, load_recipe, names_of
 from onoma.training.scoring import Scorer
 
-_RECORDED = ("onoma", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
-
-_ROBUSTNESS_SEED = 13
-"""The same for all runs, so that all are measured on the same harm."""
-
 
 @dataclass(frozen=True)
 class Run:
