@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import json
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import uvicorn
+from serving import serve_app
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -139,16 +138,6 @@ class OpenAIServer:
 @contextlib.contextmanager
 def serve(server: OpenAIServer) -> Iterator[OpenAIServer]:
     """Run a server in a thread; its ``url`` is set."""
-    config = uvicorn.Config(server.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    server.url = f"http://127.0.0.1:{port}/v1"
-    try:
+    with serve_app(server.app()) as address:
+        server.url = f"{address}/v1"
         yield server
-    finally:
-        running.should_exit = True
-        thread.join(10)

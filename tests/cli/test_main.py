@@ -20,6 +20,7 @@ import onoma
         "journal",
         "thresholds",
         "extract",
+        "harvest",
         "check",
         "convert",
         "bases",

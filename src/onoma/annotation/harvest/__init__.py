@@ -1,0 +1,1 @@
+"""Raw text from many sources, cleaned, told by language, without repeats, balanced."""
