@@ -44,14 +44,14 @@ class OpenAIServer:
     """What the server is to do, and what it has seen.
 
     Args:
-        answer: makes the content of an answer from the last message.
+        answer: makes the content of an answer from the last message, or a status with the body of a refusal.
         faults: what goes wrong.
         rate: requests a second that it takes; more are refused.
         latency: seconds that an answer takes.
         seed: of the faults.
     """
 
-    answer: Callable[[str], str] = lambda text: json.dumps([[text.split()[0], "X"]])
+    answer: Callable[[str], str | tuple[int, dict[str, object]]] = lambda text: json.dumps([[text.split()[0], "X"]])
     faults: Faults = field(default_factory=Faults)
     rate: float | None = None
     latency: float = 0.0
@@ -59,6 +59,7 @@ class OpenAIServer:
     seen: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
     keys: set[str] = field(default_factory=set)
+    asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -67,10 +68,12 @@ class OpenAIServer:
 
     def app(self) -> Starlette:
         """The application."""
-        return Starlette(routes=[Route("/v1/chat/completions", self._chat, methods=["POST"])])
+        paths = ("/v1/chat/completions", "/v1/responses")
+        return Starlette(routes=[Route(path, self._reply, methods=["POST"]) for path in paths])
 
-    async def _chat(self, request: Request) -> Response:
+    async def _reply(self, request: Request) -> Response:
         body = await request.json()
+        self.asked.append((request.url.path, body))
         self.keys.add(request.headers.get("authorization", ""))
         self.seen["requests"] += 1
         if not self._has_room():
@@ -83,31 +86,18 @@ class OpenAIServer:
         if fault == "error":
             return JSONResponse({"error": {"message": "something broke"}}, 500)
         await asyncio.sleep(self.latency)
-        text = body["messages"][-1]["content"]
-        reply = json.dumps(self.completion(body["model"], text)).encode()
+        text = body["messages" if "messages" in body else "input"][-1]["content"]
+        content = self.answer(text)
+        if isinstance(content, tuple):
+            return JSONResponse(content[1], content[0])
+        make = completion if "messages" in body else response
+        reply = json.dumps(make(body["model"], content)).encode()
         if fault == "truncate":
             return Response(reply[: len(reply) // 2], media_type="application/json")
         if fault == "drop":
             return Response(reply[:10], headers={"content-length": str(len(reply))}, media_type="application/json")
         self.paid[text] += 1
         return Response(reply, media_type="application/json")
-
-    def completion(self, model: str, text: str) -> dict[str, object]:
-        """A chat completion."""
-        return {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": model,
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": self.answer(text)},
-                }
-            ],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
-        }
 
     def _fault(self) -> str | None:
         roll = self._draw.random()
@@ -133,6 +123,45 @@ class OpenAIServer:
         after = self.faults.retry_after
         headers = {} if after is None else {"retry-after": str(after)}
         return JSONResponse({"error": {"message": "slow down"}}, 429, headers=headers)
+
+
+def completion(model: str, content: str) -> dict[str, object]:
+    """A chat completion."""
+    message = {"role": "assistant", "content": content}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": model,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+    }
+
+
+def response(model: str, content: str) -> dict[str, object]:
+    """A reply of the responses API, with a thought in front of the message."""
+    text = {"type": "output_text", "text": content, "annotations": []}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 0,
+        "model": model,
+        "status": "completed",
+        "output": [
+            {"id": "rs_1", "type": "reasoning", "summary": []},
+            {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]},
+        ],
+        "usage": {
+            "input_tokens": 100,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 10,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 110,
+        },
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
 
 
 @contextlib.contextmanager

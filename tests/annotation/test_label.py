@@ -7,7 +7,7 @@ from openai_server import Faults, OpenAIServer, serve
 import onoma
 from onoma.annotation.journal import Journal
 from onoma.annotation.label import label
-from onoma.annotation.live import Limits
+from onoma.annotation.questions import Limits
 from onoma.document import Document
 from onoma.errors import DataError
 from onoma.extractors.rules import RulesExtractor
@@ -38,7 +38,7 @@ def test_an_endpoint_labels_and_is_not_asked_twice(endpoint, journal):
             f"Name{number}" for number in range(40)
         ]
         assert done.labels == {"X": 40}
-        assert done.endpoints["llm"]["mentions"] == {"exact": 40}
+        assert done.endpoints["llm"]["statuses"] == {"exact": 40}
         again = label(TEXTS, {"llm": endpoint(server)}, journal=journal)
         assert again.documents == done.documents
         assert again.endpoints["llm"]["asked"] == 0

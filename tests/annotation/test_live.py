@@ -7,8 +7,10 @@ import pytest
 from openai_server import Faults, OpenAIServer, serve
 
 from onoma.annotation.journal import Journal
-from onoma.annotation.live import Limits, Question, ask_all
+from onoma.annotation.live import ask_all
+from onoma.annotation.questions import Limits, Question
 from onoma.errors import ModelError
+from onoma.extractors import apis
 from onoma.extractors.answers import Answer, request_key
 
 
@@ -19,14 +21,15 @@ def questions(count, first=0):
 
 
 def read(reply):
-    usage = reply.usage
-    return Answer(reply.choices[0].message.content, usage.prompt_tokens, usage.completion_tokens, 0.01)
+    return Answer(*apis.read_reply("chat", reply), 0.01)
 
 
 def ask(url, journal, asked, **limits):
     async def work():
         async with openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0, timeout=0.8) as client:
-            return await ask_all(asked, client, read, journal, Limits(**limits))
+            return await ask_all(
+                asked, lambda body: apis.ask_async(client, "chat", body), read, journal, Limits(**limits)
+            )
 
     return asyncio.run(work())
 

@@ -17,6 +17,11 @@ GOLD = Document(TEXT, (Span(0, 3, "PER"), Span(8, 11, "PER"), Span(15, 19, "LOC"
     [
         ("json-map", '{"Ann": "PER", "Rome": "LOC"}'),
         ("json-list", '[["Ann", "PER"], ["Ann", "PER"], ["Rome", "LOC"]]'),
+        (
+            "json-objects",
+            '{"entities": [{"text": "Ann", "type": "PER"}, {"text": "Ann", "type": "PER"}, '
+            '{"text": "Rome", "type": "LOC"}]}',
+        ),
         ("inline", "[Ann|PER] met [Ann|PER] in [Rome|LOC], not in Romeo."),
     ],
 )
@@ -93,6 +98,9 @@ def test_signs_of_the_markup_are_escaped():
          ["not a pair of surface and type: ['Rome']"]),
         ("json-list", '[["Ann", "PER"], ["Rome", "LO', [("Ann", "PER")],
          ["JSON that breaks off", "not a pair of surface and type: ['Rome']"]),
+        ("json-objects", '{"entities": [{"text": "Ann", "type": "PER"}, {"text": 1}', [("Ann", "PER")],
+         ["JSON that breaks off", "not an object of text and type: [('text', 1)]"]),
+        ("json-objects", '{"Ann": "PER"}', [], ["no list of entities"]),
         ("inline", "[Ann|PER] in [Rome", [("Ann", "PER")], ["brackets that do not close"]),
     ],
 )  # fmt: skip

@@ -1,11 +1,10 @@
 """Against a stand-in of the protocol; the integration tests ask a real model."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import contextlib
 
 import pytest
 import yaml
+from openai_server import OpenAIServer, serve
 
 import onoma
 from onoma.annotation.journal import Journal
@@ -13,71 +12,17 @@ from onoma.document import Document, Span
 from onoma.errors import DataError, ModelError
 
 
-class Server(ThreadingHTTPServer):
-    """Answers chat completions with what a function makes of the messages."""
-
-    def __init__(self, answer):
-        self.asked = []
-        self.answer = answer
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, self.headers["Authorization"], body))
-        content = self.server.answer(body["messages"][-1]["content"])
-        status, reply = (
-            content
-            if isinstance(content, tuple)
-            else (
-                200,
-                {
-                    "id": "1",
-                    "object": "chat.completion",
-                    "created": 0,
-                    "model": body["model"],
-                    "choices": [
-                        {
-                            "index": 0,
-                            "finish_reason": "stop",
-                            "message": {"role": "assistant", "content": content},
-                        }
-                    ],
-                    "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
-                },
-            )
-        )
-        data = json.dumps(reply).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def endpoint(write):
     """Makes an extractor whose server answers as a function says."""
-    servers = []
+    with contextlib.ExitStack() as servers:
 
-    def make(answer, **changes):
-        servers.append(Server(answer))
-        content = {"model": "m", "url": servers[-1].url, "labels": {"PER": "people", "LOC": ""}, "retries": 0}
-        return onoma.load(write("llm.yaml", yaml.safe_dump(content | changes, sort_keys=False))), servers[-1]
+        def make(answer, **changes):
+            server = servers.enter_context(serve(OpenAIServer(answer)))
+            content = {"model": "m", "url": server.url, "labels": {"PER": "people", "LOC": ""}, "retries": 0}
+            return onoma.load(write("llm.yaml", yaml.safe_dump(content | changes, sort_keys=False))), server
 
-    yield make
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield make
 
 
 def test_answers_become_spans_and_everything_is_counted(endpoint):
@@ -94,7 +39,7 @@ def test_answers_become_spans_and_everything_is_counted(endpoint):
     assert (usage["requests"], usage["input_tokens"], usage["output_tokens"]) == (2, 200, 20)
     assert usage["cost"] == pytest.approx(2 * (100 * 2 + 10 * 10) / 1e6)
     assert (usage["invalid"], usage["other_labels"]) == (0, 2)
-    path, _, body = server.asked[0]
+    path, body = server.asked[0]
     assert (path, body["model"], body["temperature"]) == ("/v1/chat/completions", "m", 0)
     assert "- PER: people\n- LOC" in body["messages"][0]["content"]
 
@@ -125,16 +70,74 @@ def test_any_type_may_come_where_none_is_asked_for(endpoint):
     (span,) = extractor.extract("Ann").spans
     assert span.label == "HERO"
     assert extractor.labels == ()
-    assert extractor.usage.invalid == 1
+    assert extractor.usage.findings.invalid == 1
 
 
 def test_examples_are_earlier_turns(endpoint, write):
     corpus = write("train.conll", "Bob B-PER\nstays O\n\nOslo B-LOC\nfell O\n")
     extractor, server = endpoint(lambda text: "[]", examples={"corpus": str(corpus), "count": 1})
     extractor.extract("Bob stays here")
-    turns = server.asked[0][2]["messages"]
+    turns = server.asked[0][1]["messages"]
     assert [turn["role"] for turn in turns] == ["system", "user", "assistant", "user"]
     assert (turns[1]["content"], turns[2]["content"]) == ("Bob stays", '[["Bob", "PER"]]')
+
+
+def test_labels_have_definitions_examples_and_what_they_are_not(endpoint):
+    notes = {"OS": {"about": "operating systems", "examples": ["Ubuntu", "Windows"], "not": ["kernels"]}, "PER": None}
+    extractor, server = endpoint(lambda text: "[]", labels=notes)
+    extractor.extract("Ann")
+    said = server.asked[0][1]["messages"][0]["content"]
+    assert "- OS: operating systems; examples: Ubuntu, Windows; not: kernels\n- PER\n" in said
+    extractor, server = endpoint(lambda text: "[]", labels=["A", "B"])
+    assert extractor.labels == ("A", "B")
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_answers_are_held_to_a_schema(endpoint, api):
+    extractor, server = endpoint(
+        lambda text: '{"entities": [{"text": "Ann", "type": "PER"}]}', api=api, structured=True, codec="json-objects"
+    )
+    assert extractor.extract("Ann fell").spans == (Span(0, 3, "PER"),)
+    path, body = server.asked[0]
+    form = body["response_format"]["json_schema"] if api == "chat" else body["text"]["format"]
+    assert path.endswith("chat/completions" if api == "chat" else "responses")
+    assert form["strict"] is True
+    item = form["schema"]["properties"]["entities"]["items"]
+    assert item["properties"]["type"] == {"type": "string", "enum": ["PER", "LOC"]}
+    assert (extractor.usage.input_tokens, extractor.usage.output_tokens) == (100, 10)
+
+
+def test_samples_vote(endpoint):
+    given = ['[["Ann", "PER"]]', '[["Ann", "PER"], ["Rome", "LOC"]]', '[["Ann", "LOC"], ["Rome", "LOC"]]']
+    extractor, server = endpoint(lambda text: given.pop(), samples=3, temperature=0.7, concurrency=1)
+    found = extractor.extract("Ann in Rome")
+    assert [(span.label, round(span.score, 3)) for span in found.spans] == [("PER", 0.667), ("LOC", 0.667)]
+    assert extractor.usage.findings.outvoted == 1
+    assert [body["seed"] for _, body in server.asked] == [0, 1, 2]
+
+
+def test_the_model_may_withdraw(endpoint):
+    def answer(text):
+        if not text.startswith("Text:"):
+            return '[["Ann", "PER"], ["Rome", "LOC"]]'
+        assert "1. Ann (PER)\n2. Rome (LOC)" in text
+        return "I stand by [2]." if "in" in text else "all of them"
+
+    extractor, server = endpoint(answer, verify=True)
+    first, second, third = extractor.extract(["Ann in Rome", "Ann, Rome", "nobody here"])
+    assert first.spans == (Span(7, 11, "LOC"),)
+    assert len(second.spans) == 2, "an answer without a list withdraws nothing"
+    assert third.spans == ()
+    findings = extractor.usage.findings
+    assert (findings.withdrawn, findings.invalid, findings.statuses["unmatched"]) == (1, 1, 2)
+    assert len(server.asked) == 5, "nothing to check where nothing was found"
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_what_is_no_reply_is_told(endpoint, api):
+    extractor, _ = endpoint(lambda text: (200, {"hello": 1}), api=api)
+    with pytest.raises(ModelError, match=f"not a reply of the {api} API"):
+        extractor.extract("Ann")
 
 
 def test_long_texts_are_asked_in_parts_and_offsets_are_of_the_whole(endpoint):
@@ -153,21 +156,20 @@ def test_the_key_comes_from_the_environment(endpoint, monkeypatch, write):
     monkeypatch.setenv("MY_KEY", "secret")
     extractor, server = endpoint(lambda text: "[]", key_variable="MY_KEY")
     extractor.extract("Ann")
-    assert server.asked[0][1] == "Bearer secret"
+    assert server.keys == {"Bearer secret"}
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     plain = onoma.load(write("plain.yaml", "model: m"))
     with pytest.raises(ModelError, match=r"plain.yaml: no API key in the environment variable OPENAI_API_KEY"):
         plain.extract("Ann")
 
 
-def test_servers_that_refuse_or_are_gone_are_told(endpoint):
+def test_servers_that_refuse_or_are_gone_are_told(endpoint, write):
     extractor, server = endpoint(lambda text: (404, {"error": {"message": "no model m"}}))
     with pytest.raises(ModelError, match=rf"llm.yaml: {server.url} refuses with status 404 \(.*no model m"):
         extractor.extract("Ann")
-    server.shutdown()
-    server.server_close()
+    gone = onoma.load(write("gone.yaml", "model: m\nurl: http://127.0.0.1:9/v1\nretries: 0"))
     with pytest.raises(ModelError, match="no answer from http://127.0.0.1"):
-        extractor.extract("Ann")
+        gone.extract("Ann")
 
 
 @pytest.mark.parametrize(
@@ -176,6 +178,9 @@ def test_servers_that_refuse_or_are_gone_are_told(endpoint):
         ("model: m\nmodle: x", "unknown key 'modle'. Did you mean 'model'"),
         ("model: m\nurl: ftp://x", "url: a URL begins with http"),
         ("model: m\ncodec: json", "codec: Input should be 'json-map'"),
+        ("model: m\nstructured: true", "structured answers want codec: json-objects"),
+        ("model: m\nsamples: 3", "samples are alike at temperature 0"),
+        ("model: m\nlabels: {X: {abuot: y}}", "unknown key 'labels.X.abuot'. Did you mean 'about'"),
         ("model: m\nexamples: {corpus: gone.conll}", "gone.conll: no such file"),
     ],
 )

@@ -189,6 +189,11 @@ class Journal:
                 [(batch, now, key) for key in keys],
             )
 
+    def rename_batch(self, old: str, new: str) -> None:
+        """Give a batch its final name."""
+        with self._lock:
+            self._database.execute("UPDATE request SET batch = ? WHERE state = 'sent' AND batch = ?", (new, old))
+
     def take_back(self, batch: str) -> int:
         """Let the unanswered requests of a batch wait again, without a try being counted.
 

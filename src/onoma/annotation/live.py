@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from onoma.annotation.journal import Journal
 from onoma.annotation.pace import Pace
+from onoma.annotation.questions import Limits, Progress, Question
 from onoma.errors import ModelError
 from onoma.extractors.answers import Answer
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncOpenAI
-    from openai.types.chat import ChatCompletion
+    from openai import APIError, APIStatusError
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 _FOR_GOOD = frozenset({400, 404, 405, 413, 422})
@@ -25,69 +24,10 @@ _NOBODY = frozenset({401, 403})
 """Refusals that every question will get."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """One request to come.
-
-    Args:
-        key: of its body, see :func:`onoma.extractors.answers.request_key`.
-        item: what it is about, such as a document's id.
-        body: of the request.
-    """
-
-    key: bytes
-    item: str
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much is asked, and how.
-
-    Args:
-        concurrency: most requests at a time.
-        rate: requests a second to begin with; it adapts.
-        tries: of a question, over all calls, before it fails for good; refusals for asking too often do not count.
-        requests, tokens, money: budget of this call; None is without end. A request that is out when it is reached is
-            still paid.
-    """
-
-    concurrency: int = 16
-    rate: float = 10.0
-    tries: int = 5
-    requests: int | None = None
-    tokens: int | None = None
-    money: float | None = None
-
-
-@dataclass
-class Progress:
-    """How far a call has come.
-
-    Args:
-        asked: requests sent.
-        answered: answers kept.
-        failed: questions that failed for good.
-        refused: refusals for asking too often.
-        retried: tries that failed otherwise.
-        tokens, cost: of the answers.
-        stopped: which limit of the budget ended it, if one did.
-    """
-
-    asked: int = 0
-    answered: int = 0
-    failed: int = 0
-    refused: int = 0
-    retried: int = 0
-    tokens: int = 0
-    cost: float = 0.0
-    stopped: str | None = None
-
-
 async def ask_all(
     questions: Iterable[Question],
-    client: AsyncOpenAI,
-    read: Callable[[ChatCompletion], Answer],
+    ask: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
+    read: Callable[[dict[str, Any]], Answer],
     journal: Journal,
     limits: Limits,
     watch: Callable[[Progress], None] = lambda _: None,
@@ -96,8 +36,8 @@ async def ask_all(
 
     Args:
         questions: read lazily, so any number of them.
-        client: with its own retries switched off.
-        read: the answer in a reply.
+        ask: sends a request, without retries of its own; raises what the OpenAI client raises.
+        read: the answer in a reply; raises ValueError where there is none.
         journal: open.
         limits: budget and pace.
         watch: is told the progress after each request.
@@ -105,7 +45,7 @@ async def ask_all(
     Raises:
         ModelError: if the server lets nobody in, or cannot be reached at all; answers so far are kept.
     """
-    asking = _Asking(client, read, journal, limits, watch)
+    asking = _Asking(ask, read, journal, limits, watch)
     waiting = iter(questions)
     running: set[asyncio.Task[None]] = set()
     try:
@@ -131,14 +71,14 @@ async def ask_all(
 class _Asking:
     def __init__(
         self,
-        client: AsyncOpenAI,
-        read: Callable[[ChatCompletion], Answer],
+        ask: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
+        read: Callable[[dict[str, Any]], Answer],
         journal: Journal,
         limits: Limits,
         watch: Callable[[Progress], None],
     ) -> None:
         self.progress = Progress()
-        self._client = client
+        self._ask = ask
         self._read = read
         self._journal = journal
         self._limits = limits
@@ -173,7 +113,7 @@ class _Asking:
                 return
             self.progress.asked += 1
             try:
-                reply = await self._client.chat.completions.create(**question.body)
+                answer = self._read(await self._ask(question.body))
             except openai.RateLimitError as error:
                 self._reached = True
                 self.progress.refused += 1
@@ -182,7 +122,7 @@ class _Asking:
                 self._reached = True
                 if error.status_code in _NOBODY:
                     raise ModelError(
-                        f"{self._client.base_url} lets nobody in (status {error.status_code})",
+                        f"{_address(error)} lets nobody in (status {error.status_code})",
                         mend="Check the API key.",
                     ) from error
                 tries += 1
@@ -194,7 +134,7 @@ class _Asking:
                 kind = "timeout" if isinstance(error, openai.APITimeoutError) else "no connection"
                 if tries >= self._limits.tries and not self._reached:
                     raise ModelError(
-                        f"no answer from {self._client.base_url} ({kind})", mend="Start the server, or mend the url."
+                        f"no answer from {_address(error)} ({kind})", mend="Start the server, or mend the url."
                     ) from error
                 if not await self._failed(question, kind, str(error), tries):
                     return
@@ -204,11 +144,10 @@ class _Asking:
                     return
             else:
                 self._reached = True
-                self._keep(question, reply)
+                self._keep(question, answer)
                 return
 
-    def _keep(self, question: Question, reply: ChatCompletion) -> None:
-        answer = self._read(reply)
+    def _keep(self, question: Question, answer: Answer) -> None:
         self._pace.answered()
         self._journal.record(question.key, question.item, answer)
         self.progress.answered += 1
@@ -227,6 +166,10 @@ class _Asking:
             # Full jitter: whoever failed together does not come back together.
             await asyncio.sleep(random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**tries)))
         return again
+
+
+def _address(error: APIError) -> str:
+    return f"{error.request.url.scheme}://{error.request.url.netloc.decode()}"
 
 
 def _retry_after(error: APIStatusError) -> float:

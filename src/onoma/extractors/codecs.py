@@ -1,11 +1,12 @@
 """How entities are written as text: one object renders the target that a model learns, and parses what it answers.
 
-==============  =====================================================================================
-``json-map``    ``{"Ann": "PER", "Rome": ["LOC", "ORG"]}``: surfaces in the order of their first mention;
-                a list has a type for each mention
-``json-list``   ``[["Ann", "PER"], ["Rome", "LOC"]]``: mentions in order, repeats allowed
-``inline``      ``[Ann|PER] is in [Rome|LOC]``: the text itself with its spans in brackets
-==============  =====================================================================================
+================  ===================================================================================
+``json-map``      ``{"Ann": "PER", "Rome": ["LOC", "ORG"]}``: surfaces in the order of their first mention;
+                  a list has a type for each mention
+``json-list``     ``[["Ann", "PER"], ["Rome", "LOC"]]``: mentions in order, repeats allowed
+``json-objects``  ``{"entities": [{"text": "Ann", "type": "PER"}]}``: the same as JSON schemas can say it
+``inline``        ``[Ann|PER] is in [Rome|LOC]``: the text itself with its spans in brackets
+================  ===================================================================================
 """
 
 from __future__ import annotations
@@ -132,6 +133,33 @@ class JsonList(Codec):
         return Parsed(mentions, faults)
 
 
+class JsonObjects(Codec):
+    """Objects of surface and type in the order of the text, inside an object: what strict JSON schemas can describe."""
+
+    name = "json-objects"
+
+    def render(self, document: Document) -> str:
+        """See :class:`Codec`."""
+        entities = [{"text": document.surface(span), "type": span.label} for span in document.spans]
+        return _to_json({"entities": entities})
+
+    def parse(self, answer: str) -> Parsed:
+        """See :class:`Codec`."""
+        root, faults = _read_json(answer)
+        entities = dict(root).get("entities") if isinstance(root, _Pairs) else root
+        if not isinstance(entities, list):
+            return Parsed([], [*faults, "no list of entities"])
+        mentions = []
+        for item in entities:
+            fields = dict(item) if isinstance(item, _Pairs) else {}
+            surface, label = fields.get("text"), fields.get("type")
+            if isinstance(surface, str) and isinstance(label, str) and surface and label:
+                mentions.append(Mention(surface, label))
+            else:
+                faults.append(f"not an object of text and type: {str(item)[:40]}")
+        return Parsed(mentions, faults)
+
+
 class Inline(Codec):
     r"""The text itself with spans as ``[surface|TYPE]``; brackets, bars and backslashes of the text are escaped."""
 
@@ -188,7 +216,7 @@ class Inline(Codec):
         return regex.sub(r"\\(.)", r"\1", text, flags=regex.DOTALL)
 
 
-CODECS: dict[str, Codec] = {codec.name: codec for codec in (JsonMap(), JsonList(), Inline())}
+CODECS: dict[str, Codec] = {codec.name: codec for codec in (JsonMap(), JsonList(), JsonObjects(), Inline())}
 
 
 def find_codec(name: str) -> Codec:

@@ -1,11 +1,7 @@
-"""A language model behind any OpenAI-compatible endpoint (OpenAI, vLLM, Ollama, llama.cpp, `transformers serve`).
+"""A language model behind any OpenAI-compatible endpoint: OpenAI, Azure, vLLM, Ollama, llama.cpp, `transformers serve`.
 
-model: gpt-5-mini
-url: http://127.0.0.1:8000/v1          # OpenAI's own if left out; the key is read from OPENAI_API_KEY
-labels:
-  ERROR: names of errors and exceptions, such as NullPointerException
-  OS: operating systems
-examples: {corpus: data/it, count: 4, choose: nearest}
+What it is asked and how is in :mod:`onoma.extractors.endpoint_file`. It is never asked for offsets: its answers are
+found in the text (:mod:`onoma.extractors.grounding`), and what is not there is dropped and counted.
 """
 
 from __future__ import annotations
@@ -14,90 +10,72 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError, field_validator
+import regex
 
 from onoma.document import Document, Span
-from onoma.errors import DataError, ModelError
+from onoma.errors import ModelError
+from onoma.extractors import apis
 from onoma.extractors.answers import Answer, Memory, request_key
 from onoma.extractors.base import Extractor
 from onoma.extractors.codecs import Codec, find_codec
+from onoma.extractors.endpoint_file import OPENAI, EndpointFile, Examples, read_endpoint_file
 from onoma.extractors.examples import ExampleChooser
-from onoma.files import read_table
-from onoma.schema import Section, section_error
+from onoma.extractors.prompts import answer_schema, check_messages, task_messages
 from onoma.words import line_and_sentence_starts
 
 if TYPE_CHECKING:
     from openai import OpenAI
-    from openai.types.chat import ChatCompletion
 
-_OPENAI = "https://api.openai.com/v1"
-_FORMATS = {
-    "json-map": "a JSON object that maps each entity, exactly as it stands in the text, to its type",
-    "json-list": 'a JSON list of pairs ["entity exactly as it stands in the text", "TYPE"] in the order of the text',
-    "inline": "the text itself, unchanged but for each entity written as [entity|TYPE]",
-}
+_LIST = regex.compile(r"\[[\d,\s]*\]")
 
 
-class Examples(Section):
-    """Labelled sentences that are shown to the model."""
+@dataclass
+class Findings:
+    """How a model's answers were.
 
-    corpus: str = Field(description="a path, hub:REPO[:CONFIG] or examples:NAME")
-    split: str = Field("train", description="its split")
-    count: int = Field(4, ge=1, description="shown with each text")
-    choose: Literal["nearest", "first"] = Field("nearest", description="those most like the text, or the same for all")
+    Args:
+        invalid: answers whose form was faulty.
+        statuses: mentions by how they were found in the text, see :mod:`onoma.extractors.grounding`.
+        other_labels: mentions with a type that was not asked for; they are dropped.
+        outvoted: spans that half of the samples or fewer had.
+        withdrawn: spans that the model did not stand by.
+    """
 
+    invalid: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    other_labels: int = 0
+    outvoted: int = 0
+    withdrawn: int = 0
 
-class Prices(Section):
-    """What a million tokens cost, in any currency."""
+    def add(self, other: Findings) -> None:
+        """Add up."""
+        self.invalid += other.invalid
+        self.statuses.update(other.statuses)
+        self.other_labels += other.other_labels
+        self.outvoted += other.outvoted
+        self.withdrawn += other.withdrawn
 
-    input: float = Field(0.0, ge=0)
-    output: float = Field(0.0, ge=0)
-
-
-class EndpointFile(Section):
-    """What an endpoint file says."""
-
-    model: str = Field(description="name of the model, as the server knows it")
-    url: str = Field(_OPENAI, description="base URL of the API")
-    key_variable: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key")
-    labels: dict[str, str] = Field(default_factory=dict, description="types and what they mean; none: any type")
-    instructions: str = Field("", description="said to the model besides labels and format")
-    codec: Literal["json-map", "json-list", "inline"] = Field("json-list", description="format of the answers")
-    examples: Examples | None = Field(None, description="few-shot examples")
-    temperature: float = Field(0.0, ge=0, description="of the sampling")
-    max_tokens: int = Field(512, ge=1, description="longest answer")
-    max_words: int = Field(300, ge=1, description="longer texts are asked in parts, cut between sentences")
-    concurrency: int = Field(4, ge=1, description="requests at a time")
-    timeout: float = Field(120.0, gt=0, description="seconds to wait for an answer")
-    retries: int = Field(3, ge=0, description="when the server is busy or does not answer")
-    prices: Prices = Prices()
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("a URL begins with http:// or https://")
-        return value.rstrip("/")
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self) | {"statuses": dict(self.statuses)}
 
 
 @dataclass
 class Usage:
-    """What an endpoint was asked and how its answers were, added up.
+    """What an endpoint was asked, added up.
 
     Args:
         requests: answers received.
         seconds: waited for them, requests at the same time counted each.
         input_tokens, output_tokens: as the server counts.
         cost: at the prices of the file.
-        invalid: answers whose form was faulty.
-        statuses: mentions by how they were found in the text, see :mod:`onoma.extractors.grounding`.
-        other_labels: mentions with a type that was not asked for; they are dropped.
+        findings: how the answers were.
     """
 
     requests: int = 0
@@ -105,13 +83,16 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float = 0.0
-    invalid: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    other_labels: int = 0
+    findings: Findings = field(default_factory=Findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
-        return asdict(self) | {"statuses": dict(self.statuses)}
+        """JSON-ready form, all in one table."""
+        own = {name: value for name, value in asdict(self).items() if name != "findings"}
+        return own | self.findings.to_dict()
+
+
+Rounds = Generator[list[dict[str, Any]], list[str], tuple[Document, Findings]]
+"""Gives requests, takes the texts of their answers, some times over; returns the labelled document."""
 
 
 class EndpointExtractor(Extractor):
@@ -145,11 +126,7 @@ class EndpointExtractor(Extractor):
         Raises:
             DataError: if it is missing or a key of it is not valid.
         """
-        content = read_table(path, "endpoint file", DataError)
-        try:
-            return cls(EndpointFile.model_validate(content), str(path))
-        except ValidationError as error:
-            raise section_error(error, EndpointFile, str(path), DataError) from error
+        return cls(read_endpoint_file(path), str(path))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -162,27 +139,102 @@ class EndpointExtractor(Extractor):
         Raises:
             ModelError: if the server cannot be reached, or refuses.
         """
-        parts = [self.parts(document) for document in documents]
-        items = {
-            document.text[start:end]: document.id
-            for document, places in zip(documents, parts, strict=True)
-            for start, end in places
-        }
-        client = self._client() if items else None
-        with ThreadPoolExecutor(self.file.concurrency) as pool:
-            answers = dict(zip(items, pool.map(lambda item: self._ask(client, *item), items.items()), strict=True))
-        return [
-            self.read_answers(document, [answers[document.text[start:end]] for start, end in places])
-            for document, places in zip(documents, parts, strict=True)
-        ]
+        rounds = [self.rounds(document) for document in documents]
+        wanted: dict[int, list[dict[str, Any]]] = {}
+        done: dict[int, Document] = {}
 
-    def read_answers(self, document: Document, answers: Sequence[str]) -> Document:
-        """The document with the spans that the answers to its :meth:`parts` name."""
-        spans: list[Span] = []
-        for (start, end), answer in zip(self.parts(document), answers, strict=True):
-            found = self.spans(answer, document.text[start:end])
-            spans += [replace(span, start=span.start + start, end=span.end + start) for span in found]
-        return document.with_spans(spans)
+        def advance(row: int, answers: list[str] | None) -> None:
+            try:
+                wanted[row] = next(rounds[row]) if answers is None else rounds[row].send(answers)
+            except StopIteration as end:
+                wanted.pop(row, None)
+                done[row], findings = end.value
+                self.usage.findings.add(findings)
+
+        for row in range(len(documents)):
+            advance(row, None)
+        with ThreadPoolExecutor(self.file.concurrency) as pool:
+            while wanted:
+                # The same text is asked about once, in however many documents it stands.
+                bodies = {request_key(body): (body, documents[row].id) for row, own in wanted.items() for body in own}
+                client = self._client()
+                texts = pool.map(lambda item, client=client: self._ask(client, item[0], *item[1]), bodies.items())
+                answers = dict(zip(bodies, texts, strict=True))
+                for row, requests in list(wanted.items()):
+                    advance(row, [answers[request_key(body)] for body in requests])
+        return [done[row] for row in range(len(documents))]
+
+    def rounds(self, document: Document) -> Rounds:
+        """What has to be asked about a document, and what the answers make of it.
+
+        Each time it gives requests, it is to be sent the texts of their answers; it returns the document with its
+        spans, and how the answers were. It asks nobody and changes nothing, so it may be gone through again.
+
+        Example:
+            >>> rounds = extractor.rounds(document)  # doctest: +SKIP
+            >>> rounds.send([answer_to(body) for body in next(rounds)])  # doctest: +SKIP
+        """
+        findings = Findings()
+        parts = list(_parts(document, self.file.max_words))
+        samples = self.file.samples
+        bodies = [
+            self._body(document.text[start:end], sample if samples > 1 else None)
+            for start, end in parts
+            for sample in range(samples)
+        ]
+        answers = (yield bodies) if bodies else []
+        found: list[list[Span]] = []
+        for number, (start, end) in enumerate(parts):
+            text = document.text[start:end]
+            given = [self._spans(answer, text, findings) for answer in answers[number * samples :][:samples]]
+            found.append(given[0] if samples == 1 else _majority(given, findings))
+        doubtful = [number for number, own in enumerate(found) if own and self.file.verify]
+        if doubtful:
+            checks = [self._check(document.text[slice(*parts[number])], found[number]) for number in doubtful]
+            for number, answer in zip(doubtful, (yield checks), strict=True):
+                found[number] = _confirmed(found[number], answer, findings)
+        spans = [
+            replace(span, start=span.start + start, end=span.end + start)
+            for (start, _), own in zip(parts, found, strict=True)
+            for span in own
+        ]
+        return document.with_spans(spans), findings
+
+    def cost(self, input_tokens: float, output_tokens: float, *, batch: bool = False) -> float:
+        """What tokens cost, at the file's prices."""
+        prices = self.file.prices
+        share = prices.batch if batch else 1.0
+        return share * (input_tokens * prices.input + output_tokens * prices.output) / 1e6
+
+    def read_reply(self, reply: dict[str, Any], *, batch: bool = False) -> Answer:
+        """The answer in a server's reply, priced and added to the usage.
+
+        Raises:
+            ValueError: if it is no reply of the API.
+        """
+        text, given, made = apis.read_reply(self.file.api, reply)
+        cost = self.cost(given, made, batch=batch)
+        with self._lock:
+            self.usage.requests += 1
+            self.usage.input_tokens += given
+            self.usage.output_tokens += made
+            self.usage.cost += cost
+        return Answer(text, given, made, cost)
+
+    def api_key(self) -> str:
+        """The key from the environment; any text for a server of one's own, which asks for none.
+
+        Raises:
+            ModelError: if OpenAI's own server is to be asked without one.
+        """
+        key = os.environ.get(self.file.key_variable, "")
+        if not key and self.file.url == OPENAI:
+            raise ModelError(
+                f"no API key in the environment variable {self.file.key_variable}",
+                where=self._where,
+                mend=f"Set it, or name a server of your own with url in {self._where or 'the endpoint file'}.",
+            )
+        return key or "none"
 
     def _client(self) -> OpenAI:
         from openai import OpenAI
@@ -194,33 +246,15 @@ class EndpointExtractor(Extractor):
             timeout=self.file.timeout,
         )
 
-    def api_key(self) -> str:
-        """The key from the environment; any text for a server of one's own, which asks for none.
-
-        Raises:
-            ModelError: if OpenAI's own server is to be asked without one.
-        """
-        key = os.environ.get(self.file.key_variable, "")
-        if not key and self.file.url == _OPENAI:
-            raise ModelError(
-                f"no API key in the environment variable {self.file.key_variable}",
-                where=self._where,
-                mend=f"Set it, or name a server of your own with url in {self._where or 'the endpoint file'}.",
-            )
-        return key or "none"
-
-    def _ask(self, client: OpenAI | None, text: str, item: str) -> str:
+    def _ask(self, client: OpenAI, key: bytes, body: dict[str, Any], item: str) -> str:
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
-        body = self.body(text)
-        key = request_key(body)
         known = self.memory.answer(key) if self.memory else None
         if known is not None:
             return known.text
-        assert client is not None, "there is a question"
         begun = time.monotonic()
         try:
-            reply = client.chat.completions.create(**body)
+            answer = self.read_reply(apis.ask(client, self.file.api, body))
         except APIConnectionError as error:
             raise ModelError(
                 f"no answer from {self.file.url} ({type(error).__name__})",
@@ -232,42 +266,34 @@ class EndpointExtractor(Extractor):
                 f"{self.file.url} refuses with status {error.status_code} ({str(error.message)[:200]})",
                 where=self._where,
             ) from error
-        except OpenAIError as error:
+        except (OpenAIError, ValueError) as error:
             raise ModelError(f"{self.file.url}: {type(error).__name__}: {error}", where=self._where) from error
-        answer = self.read_reply(reply)
         if self.memory:
             self.memory.record(key, item, answer)
         with self._lock:
             self.usage.seconds += time.monotonic() - begun
         return answer.text
 
-    def parts(self, document: Document) -> list[tuple[int, int]]:
-        """Stretches of a document that are asked about one by one."""
-        return list(_parts(document, self.file.max_words))
+    def _body(self, text: str, sample: int | None) -> dict[str, Any]:
+        examples = self._chooser.choose(text) if self._chooser else []
+        return apis.request_body(
+            self.file.api,
+            self.file.model,
+            task_messages(self.file, self._codec, text, examples),
+            temperature=self.file.temperature,
+            max_tokens=self.file.max_tokens,
+            schema=answer_schema(self.file.labels) if self.file.structured else None,
+            seed=sample,
+        )
 
-    def body(self, text: str) -> dict[str, Any]:
-        """The request for a text: everything that decides the answer."""
-        return {
-            "model": self.file.model,
-            "messages": self.messages(text),
-            "temperature": self.file.temperature,
-            "max_tokens": self.file.max_tokens,
-        }
+    def _check(self, text: str, spans: Sequence[Span]) -> dict[str, Any]:
+        messages = check_messages(self.file, text, spans)
+        return apis.request_body(
+            self.file.api, self.file.model, messages, temperature=0.0, max_tokens=self.file.max_tokens
+        )
 
-    def read_reply(self, reply: ChatCompletion) -> Answer:
-        """The answer in a server's reply, priced and added to the usage."""
-        usage = reply.usage
-        given, made = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        cost = (given * self.file.prices.input + made * self.file.prices.output) / 1e6
-        with self._lock:
-            self.usage.requests += 1
-            self.usage.input_tokens += given
-            self.usage.output_tokens += made
-            self.usage.cost += cost
-        return Answer((reply.choices[0].message.content or "") if reply.choices else "", given, made, cost)
-
-    def spans(self, answer: str, text: str) -> list[Span]:
-        """Spans of an answer, the first of those that are the same place."""
+    def _spans(self, answer: str, text: str, findings: Findings) -> list[Span]:
+        """Spans of an answer, sorted; the first of those that are the same place."""
         parsed = self._codec.parse(answer)
         names = {name.casefold(): name for name in self.file.labels}
         wanted = []
@@ -276,27 +302,34 @@ class EndpointExtractor(Extractor):
             if label:
                 wanted.append(replace(mention, label=label))
         placed = self._codec.place(wanted, text)
-        with self._lock:
-            self.usage.invalid += bool(parsed.faults)
-            self.usage.other_labels += len(parsed.mentions) - len(wanted)
-            self.usage.statuses.update(found.status for found in placed)
+        findings.invalid += bool(parsed.faults)
+        findings.other_labels += len(parsed.mentions) - len(wanted)
+        findings.statuses.update(found.status for found in placed)
         spans = {(found.span.start, found.span.end): found.span for found in reversed(placed) if found.span}
-        return list(spans.values())
+        return sorted(spans.values())
 
-    def messages(self, text: str) -> list[dict[str, str]]:
-        """What the model is told for a text: the task, examples as earlier turns, the text."""
-        labels = "\n".join(f"- {name}: {about}" if about else f"- {name}" for name, about in self.file.labels.items())
-        task = [
-            "Find the named entities in the text that the user gives.",
-            f"The types are:\n{labels}" if labels else "Give each a short type of your choice, in capitals.",
-            self.file.instructions,
-            f"Answer with {_FORMATS[self.file.codec]}. Answer with nothing else.",
-        ]
-        turns = [{"role": "system", "content": "\n\n".join(filter(None, task))}]
-        for example in self._chooser.choose(text) if self._chooser else []:
-            turns.append({"role": "user", "content": example.text})
-            turns.append({"role": "assistant", "content": self._codec.render(example)})
-        return [*turns, {"role": "user", "content": text}]
+
+def _majority(given: Sequence[Sequence[Span]], findings: Findings) -> list[Span]:
+    """Spans that more than half of the samples have, scored by how many do.
+
+    After the self-consistency of Wang et al. 2023 (https://openreview.net/forum?id=1PL1NIMMrw).
+    """
+    votes = Counter(span for spans in given for span in spans)
+    kept = [replace(span, score=count / len(given)) for span, count in votes.items() if 2 * count > len(given)]
+    findings.outvoted += len(votes) - len(kept)
+    return sorted(kept)
+
+
+def _confirmed(spans: Sequence[Span], answer: str, findings: Findings) -> list[Span]:
+    """The spans whose numbers an answer lists; all of them where it lists nothing readable."""
+    listed = _LIST.search(answer)
+    if listed is None:
+        findings.invalid += 1
+        return list(spans)
+    numbers = {int(number) for number in regex.findall(r"\d+", listed.group())}
+    kept = [span for number, span in enumerate(spans, start=1) if number in numbers]
+    findings.withdrawn += len(spans) - len(kept)
+    return kept
 
 
 def _examples(wanted: Examples | None) -> ExampleChooser | None:

@@ -121,7 +121,9 @@ def _exact(surface: str, text: str) -> Iterator[tuple[int, int]]:
 def _fuzzy(surface: str, text: str) -> Iterator[tuple[int, int]]:
     """The best place with few wrong letters."""
     errors = len(surface) // _LETTERS_AN_ERROR
-    if not errors:
+    # Every letter of the surface that the text lacks is an error; most of what a model makes up ends here, cheaply.
+    lacking = Counter(surface.casefold()) - Counter(text.casefold())
+    if not errors or lacking.total() > errors:
         return
     pattern = regex.compile(rf"(?bi)(?<!\w)(?:{regex.escape(surface)}){{e<={errors}}}(?!\w)")
     try:
