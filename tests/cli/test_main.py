@@ -19,6 +19,8 @@ import onoma
         "label",
         "journal",
         "batches",
+        "assemble",
+        "inventory",
         "thresholds",
         "extract",
         "harvest",

@@ -289,9 +289,16 @@ def _rounds(
 
 
 def _labelled(labeller: EndpointExtractor, document: Document, journal: Journal, findings: Findings) -> Document | None:
-    """The document as the journal's answers label it, or None where one is missing."""
-    reached = list(_rounds(labeller, document, journal, findings))[-1]
-    return reached if isinstance(reached, Document) else None
+    """The document as the journal's answers label it, or None where one is missing.
+
+    How its mentions were found goes into its ``meta``, for :mod:`onoma.annotation.assemble` to judge by.
+    """
+    own = Findings()
+    reached = list(_rounds(labeller, document, journal, own))[-1]
+    findings.add(own)
+    if not isinstance(reached, Document):
+        return None
+    return dataclasses.replace(reached, meta={**reached.meta, "mentions": dict(own.statuses)})
 
 
 def _size(question: Question) -> int:

@@ -11,6 +11,7 @@ import typer
 
 from onoma import __version__
 from onoma.cli import (
+    assemble,
     bases,
     corpora,
     doctor,
@@ -60,6 +61,7 @@ for module in (
     extract,
     harvest,
     label,
+    assemble,
     push,
     corpora,
     bases,
