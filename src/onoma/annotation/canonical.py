@@ -122,19 +122,23 @@ def encoder(base: str) -> Embed:
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         import torch
-        from transformers import AutoModel, AutoTokenizer
+        from tokenizers import Tokenizer
+        from transformers import AutoModel
 
         from onoma.models.bases import resolve_base
 
         folder = resolve_base(base).folder
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model = AutoModel.from_pretrained(folder).eval()
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.enable_padding()
+        model: Any = AutoModel.from_pretrained(folder).eval()
         parts = []
         with torch.inference_mode():
             for first in range(0, len(texts), 64):
-                batch = tokenizer(list(texts[first : first + 64]), padding=True, return_tensors="pt")
-                states = model(**batch).last_hidden_state
-                mask = batch["attention_mask"].unsqueeze(-1)
+                encoded = tokenizer.encode_batch(list(texts[first : first + 64]))
+                pieces = torch.tensor([one.ids for one in encoded])
+                attention = torch.tensor([one.attention_mask for one in encoded])
+                states = model(input_ids=pieces, attention_mask=attention).last_hidden_state
+                mask = attention.unsqueeze(-1)
                 parts.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1))
         vectors: NDArray[np.float32] = torch.cat(parts).numpy()
         return vectors
