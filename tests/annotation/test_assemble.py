@@ -156,5 +156,5 @@ def test_faults_are_told(assembly, tmp_path, content, message):
     with pytest.raises(DataError, match=message):
         assemble(assembly({"a": ([sentence(number) for number in range(3)], {})}, **content), tmp_path / "made")
     (tmp_path / "made").mkdir()
-    with pytest.raises(DataError, match="exists already"):
+    with pytest.raises(DataError, match="holds no corpus of ours"):
         assemble(assembly({"a": ([sentence(1)], {})}), tmp_path / "made")

@@ -25,7 +25,8 @@ def test_a_corpus_is_assembled_with_its_cost(onoma_cli, write, tmp_path, monkeyp
     assert_golden("assemble.txt", done.out)
     assert "| cost | 0.25 |" in (tmp_path / "made" / "README.md").read_text()
     assert sum(len(split) for split in load_corpus("made").values()) == 10
-    assert onoma_cli("assemble", "assembly.yaml", "made").code == 3
+    assert onoma_cli("assemble", "assembly.yaml", "made", "--set", "parts.llm.licence=MIT").code == 0
+    assert "| MIT |" in (tmp_path / "made" / "README.md").read_text()
     assert onoma_cli("assemble", "assembly.yaml", "other", "--journal", "none").code == 3
     assert onoma_cli("assemble", "assembly.yaml", "third", "--json").json["parts"]["llm"]["read"] == 11
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from onoma.errors import DataError
 from onoma.evaluation.agreement import Agreement, measure_agreement
 from onoma.extractors.codecs import JsonMap
 from onoma.files import atomic_file, atomic_folder, read_table, write_json
-from onoma.schema import Section, section_error
+from onoma.schema import Section, apply_overrides, section_error
 
 MANIFEST = "manifest.json"
 
@@ -103,13 +103,14 @@ class AssembleFile(Section):
         return value
 
 
-def load_assembly(path: Path) -> AssembleFile:
-    """Read an assembly file.
+def load_assembly(path: Path, overrides: Iterable[str] = ()) -> AssembleFile:
+    """Read an assembly file, and apply ``key.path=value`` overrides.
 
     Raises:
         DataError: if it is missing or a key of it is not valid.
     """
     content = read_table(path, "assembly file", DataError)
+    apply_overrides(content, overrides)
     try:
         return AssembleFile.model_validate(content)
     except ValidationError as error:
@@ -130,7 +131,7 @@ def assemble(
 
     Args:
         file: parts, filters, splits.
-        target: folder, new.
+        target: folder; a corpus that was assembled there before is replaced.
         cost: tokens and money that labelling took, for the card.
         say: is told each step.
 
@@ -144,8 +145,8 @@ def assemble(
         >>> assemble(load_assembly(Path("assembly.yaml")), Path("corpus"))["splits"]["train"]  # doctest: +SKIP
         {'documents': 8034, 'LOC': 5121, 'PER': 3300}
     """
-    if target.exists():
-        raise DataError("the folder exists already", where=str(target), mend="Choose another name.")
+    if target.exists() and not (target / MANIFEST).exists():
+        raise DataError("the folder exists and holds no corpus of ours", where=str(target), mend="Choose another name.")
     documents, counts = _read(file, say)
     say(f"{len(documents)} documents; looking for repeats")
     documents = _without_repeats(documents, file.filters.contradictory, counts)
@@ -169,7 +170,7 @@ def assemble(
         "agreement": {name: found.to_dict() for name, found in agreement.items()},
         "cost": dict(cost or {}),
     }
-    with atomic_folder(target) as beside:
+    with atomic_folder(target, replace=True) as beside:
         _write(beside, splits, file, manifest)
     return manifest
 

@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 @show.command
 def assemble(
     file: Annotated[Path, typer.Argument(help="Parts, filters and splits, a YAML file.")],
-    target: Annotated[Path, typer.Argument(help="A new folder for the corpus and its card.")],
+    target: Annotated[Path, typer.Argument(help="A folder for the corpus and its card.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the file; may be repeated.")
+    ] = None,
     journal: Annotated[Path | None, typer.Option(help="Journal whose cost goes into the card.")] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
@@ -44,7 +47,9 @@ def assemble(
             "output tokens": spent.output_tokens,
             "cost": round(spent.cost, 6),
         }
-    manifest = join(load_assembly(file), target, cost=cost, say=lambda line: show.err().print(line, style="dim"))
+    manifest = join(
+        load_assembly(file, overrides or []), target, cost=cost, say=lambda line: show.err().print(line, style="dim")
+    )
     if as_json:
         typer.echo(json.dumps(manifest, ensure_ascii=False))
     else:

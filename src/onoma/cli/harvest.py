@@ -24,6 +24,9 @@ def register(app: typer.Typer) -> None:
 def harvest(
     file: Annotated[Path, typer.Argument(help="The sources, a YAML file.")],
     target: Annotated[Path, typer.Argument(help="A folder for the documents and the manifest.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the file; may be repeated.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that clean; default: all cores.")] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
@@ -34,7 +37,7 @@ def harvest(
     from onoma.annotation.harvest.harvest import harvest as gather
     from onoma.annotation.harvest.harvest import load_harvest
 
-    loaded = load_harvest(file)
+    loaded = load_harvest(file, overrides or [])
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from onoma.errors import RecipeError, nearest
 from onoma.evaluation.perturbations import PERTURBATIONS, STRENGTHS
 from onoma.files import read_table
-from onoma.schema import Section, section_error
+from onoma.schema import Section, apply_overrides, section_error
 from onoma.scripts import rewriting
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -288,8 +288,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         >>> load_recipe(Path("recipes/assamese.yaml"), ["base=bundled:multilingual-e5-small"])  # doctest: +SKIP
     """
     content = read_table(path, "recipe", RecipeError)
-    for item in overrides:
-        override(content, *parse_override(item))
+    apply_overrides(content, overrides)
     return parse_recipe(content, where=str(path))
 
 
@@ -303,52 +302,3 @@ def parse_recipe(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe
         return Recipe.model_validate(dict(content))
     except ValidationError as error:
         raise section_error(error, Recipe, where) from error
-
-
-def parse_override(text: str) -> tuple[str, Any]:
-    """``"adapter.rank=4"`` → ``("adapter.rank", 4)``; the value is YAML.
-
-    Raises:
-        RecipeError: for text without an equals sign, or a value that is not YAML.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"not an override: {text!r}", mend="Write --set key.path=value.")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"the value of --set {key} is not YAML: {value!r}") from error
-
-
-def override(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``key.path`` of a recipe that is in memory; items of lists go by their name or number.
-
-    Raises:
-        RecipeError: if the path leads nowhere.
-    """
-    *path, last = key.split(".")
-    place: Any = content
-    for part in path:
-        if isinstance(place, list):
-            place = _item(place, part, key)
-        else:
-            if place.get(part) is None:
-                place[part] = {}
-            place = place[part]
-        if not isinstance(place, dict | list):
-            raise RecipeError(f"--set {key}: {part!r} has no keys below it")
-    if isinstance(place, list):
-        place[place.index(_item(place, last, key))] = value
-    else:
-        place[last] = value
-
-
-def _item(items: list[Any], part: str, key: str) -> Any:
-    """An item of a list by its number or, for stages, by its name."""
-    for item in items:
-        if isinstance(item, dict) and item.get("name") == part:
-            return item
-    if part.isdigit() and int(part) < len(items):
-        return items[int(part)]
-    names = [str(item["name"]) for item in items if isinstance(item, dict) and "name" in item]
-    raise RecipeError(f"--set {key}: no item {part!r}", mend=nearest(part, names))

@@ -20,13 +20,11 @@ from onoma.evaluation.compare import Comparison, RunResult, compare, read_run
 from onoma.evaluation.report import write_report
 from onoma.files import read_table
 from onoma.models.adapters import MODEL_WEIGHTS
-from onoma.schema import Section, section_error
+from onoma.schema import Section, apply_overrides, override, section_error
 from onoma.training import processes
 from onoma.training.recipe import (
     NAME_PATTERN,
     Recipe,
-    override,
-    parse_override,
     parse_recipe,
 )
 from onoma.training.stages import train
@@ -118,8 +116,7 @@ def load_study(
         file = _with_values(file, shared.pop("values", {}), str(profile))
         for key, value in _leaves(shared):
             override(base, key, value)
-    for item in overrides:
-        override(base, *parse_override(item))
+    apply_overrides(base, overrides)
     recipes: dict[str, list[Recipe]] = {}
     needs: dict[str, list[str]] = {}
     folder = runs / file.name

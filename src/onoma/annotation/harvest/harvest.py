@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from onoma.corpus.formats import find_format
 from onoma.corpus.reading import ReadLog
 from onoma.errors import DataError, nearest
 from onoma.files import read_json, read_table, write_json
-from onoma.schema import Section, section_error
+from onoma.schema import Section, apply_overrides, section_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,13 +115,14 @@ class Progress:
     megabytes: float
 
 
-def load_harvest(path: Path) -> HarvestFile:
-    """Read a harvest file.
+def load_harvest(path: Path, overrides: Iterable[str] = ()) -> HarvestFile:
+    """Read a harvest file, and apply ``key.path=value`` overrides.
 
     Raises:
         DataError: if it is missing or a key of it is not valid.
     """
     content = read_table(path, "harvest file", DataError)
+    apply_overrides(content, overrides)
     sources = content.get("sources")
     # Every kind is checked by itself, so that a wrong key is not told of against all kinds at once.
     for name, source in sources.items() if isinstance(sources, Mapping) else ():
