@@ -13,11 +13,7 @@ from onoma.extractors.endpoint_file import read_endpoint_file
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize(
-    ("number", "load"),
-    enumerate([load_harvest, read_endpoint_file, load_assembly]),
-    ids=["harvest", "endpoint", "assembly"],
-)
+@pytest.mark.parametrize(("number", "load"), [(0, load_harvest), (1, read_endpoint_file), (2, load_assembly)])
 def test_files_of_the_data_engine(tmp_path, number, load):
     block = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "data-engine.md").read_text(), re.DOTALL)[number]
     path = tmp_path / "file.yaml"
