@@ -8,7 +8,7 @@ word-split corpora that it learned from, and lets repeated words be encoded once
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,10 @@ class WordEncoder:
             raise ModelError(f"no piece of this base's vocabulary holds any of {letters!r}", where="adapter.letters")
         return tuple(found)
 
+    def rewritten(self, words: Iterable[str]) -> list[str]:
+        """Words as the tokenizer sees them."""
+        return [_readable(word.translate(self._table)) for word in words]
+
     def encode(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """Ids of each word's pieces; empty for a word of which the tokenizer leaves nothing.
 
@@ -116,7 +120,7 @@ class WordEncoder:
             if len(cache) + len(missing) > _CACHE_SIZE:
                 cache.clear()
                 missing = list(dict.fromkeys(words))
-            batch = [[_readable(word.translate(self._table))] for word in missing]
+            batch = [[word] for word in self.rewritten(missing)]
             encodings = self._tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)
             for word, encoding in zip(missing, encodings, strict=True):
                 ids = encoding.ids[:MAX_PIECES]

@@ -22,6 +22,7 @@ import onoma
         "assemble",
         "inventory",
         "thresholds",
+        "export",
         "extract",
         "harvest",
         "check",

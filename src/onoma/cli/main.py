@@ -17,6 +17,7 @@ from onoma.cli import (
     doctor,
     errors,
     evaluate,
+    export,
     extract,
     harvest,
     label,
@@ -32,6 +33,9 @@ BUG = 70
 _EXTRAS = {
     "spacy": "spacy",
     "openai": "label",
+    "onnx": "export",
+    "onnxruntime": "onnx",
+    "onnxscript": "export",
     "jinja2": "report",
     "matplotlib": "report",
     **dict.fromkeys(
@@ -58,6 +62,7 @@ for module in (
     evaluate,
     errors,
     thresholds,
+    export,
     extract,
     harvest,
     label,

@@ -13,6 +13,8 @@ from onoma.extractors.rules import RulesExtractor
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings
 from onoma.files import read_table
 from onoma.models.bases import Base, is_hub_id, resolve_base
+from onoma.models.exports import GRAPH, KIND, ExportCard, kind_of
+from onoma.models.onnx_logits import OnnxLogits
 from onoma.models.runs import CARD_NAME, RunCard
 
 
@@ -20,7 +22,7 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     """Load an extractor.
 
     Args:
-        name: a run folder, a YAML file of rules or of an endpoint, or the hub id of a pushed run.
+        name: a run or export folder, a YAML file of rules or of an endpoint, or the hub id of a pushed run.
         base: where the base lies now, if not under the name that the run states.
 
     Raises:
@@ -32,7 +34,7 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     """
     path = Path(name)
     if path.is_dir():
-        return _load_tagger(path, base)
+        return _load_onnx(path) if kind_of(path) == KIND else _load_tagger(path, base)
     if path.suffix in {".yaml", ".yml"}:
         return _load_file(path)
     if path.exists() or not is_hub_id(str(name)) or "/" not in str(name):
@@ -48,6 +50,20 @@ def _load_file(path: Path) -> Extractor:
 
         return EndpointExtractor.from_file(path)
     return RulesExtractor.from_file(path)
+
+
+def _load_onnx(folder: Path) -> TaggerExtractor:
+    card = ExportCard.read(folder)
+    settings = TaggerSettings(
+        labels=card.labels,
+        max_pieces=card.max_pieces,
+        window=card.window,
+        subwords=card.subwords,
+        thresholds=card.thresholds,
+        temperature=card.temperature,
+    )
+    encoder = WordEncoder.from_folder(folder, card.rewrite, mark_casing=card.mark_casing)
+    return TaggerExtractor(OnnxLogits(folder / GRAPH, card.threads), encoder, settings, budget=card.budget)
 
 
 def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:

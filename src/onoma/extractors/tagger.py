@@ -107,10 +107,15 @@ class TaggerExtractor(Extractor):
         encoder: word encoder of its base.
         settings: label set, windows, thresholds.
         budget: padded pieces of a batch.
+
+    Attributes:
+        logits: the model.
+        settings: label set, windows, thresholds.
+        budget: padded pieces of a batch.
     """
 
     def __init__(self, logits: Logits, encoder: WordEncoder, settings: TaggerSettings, *, budget: int = 2048) -> None:
-        self._logits = logits
+        self.logits = logits
         self._encoder = encoder
         self.settings = settings
         self.budget = budget
@@ -122,7 +127,7 @@ class TaggerExtractor(Extractor):
 
     def with_settings(self, **changes: Any) -> TaggerExtractor:
         """The same model with other settings."""
-        return TaggerExtractor(self._logits, self._encoder, replace(self.settings, **changes), budget=self.budget)
+        return TaggerExtractor(self.logits, self._encoder, replace(self.settings, **changes), budget=self.budget)
 
     def score_words(self, documents: Sequence[Document]) -> list[Floats]:
         """Log-probabilities of tags for each word of each document, shape ``(words, tags)``.
@@ -158,7 +163,7 @@ class TaggerExtractor(Extractor):
         for batch in budget_batches([len(window.ids) for _, window in windows], self.budget):
             inputs = [windows[index] for index in batch]
             ids, mask = pad([window.ids for _, window in inputs], self._encoder.pad)
-            logits = self._logits(ids, mask)
+            logits = self.logits(ids, mask)
             for row, (number, window) in zip(logits, inputs, strict=True):
                 words = window.window
                 scores = _word_scores(row / self.settings.temperature, window.words, self.settings.subwords)

@@ -1,0 +1,1 @@
+"""Trained taggers made small and fast: export, quantization, vocabulary trimming."""
