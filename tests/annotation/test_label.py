@@ -6,7 +6,7 @@ from openai_server import Faults, OpenAIServer, serve
 
 import onoma
 from onoma.annotation.journal import Journal
-from onoma.annotation.label import label
+from onoma.annotation.label import estimate, label
 from onoma.annotation.questions import Limits
 from onoma.document import Document
 from onoma.errors import DataError
@@ -94,3 +94,36 @@ def test_the_commands(onoma_cli, write, tmp_path):
     assert "Labellers" in done.out
     done = onoma_cli("label", "examples:as", target, "--with", rules, "--journal", record)
     assert "there are several splits. Name one with --split: train, validation, test" in done.err
+
+
+def test_a_model_that_is_asked_to_verify_is_asked_in_two_rounds(endpoint, journal):
+    def answer(text):
+        if text.startswith("Text:"):
+            return "[1]" if "Name1 " in text else "[]"
+        return json.dumps([[text.split()[0], "X"]])
+
+    with serve(OpenAIServer(answer)) as server:
+        done = label(TEXTS[:3], {"llm": endpoint(server, verify=True)}, journal=journal, limits=Limits(rate=200))
+        assert done.labels == {"X": 1}
+        assert (done.endpoints["llm"]["asked"], done.endpoints["llm"]["withdrawn"]) == (6, 2)
+        assert label(TEXTS[:3], {"llm": endpoint(server, verify=True)}, journal=journal).endpoints["llm"]["asked"] == 0
+
+
+def test_a_budget_holds_over_both_rounds(endpoint, journal):
+    with serve(OpenAIServer()) as server:
+        extractor = endpoint(server, verify=True, concurrency=1)
+        done = label(TEXTS[:3], {"llm": extractor}, journal=journal, limits=Limits(rate=200, requests=4))
+        assert done.endpoints["llm"]["asked"] == 4
+        assert done.endpoints["llm"]["stopped"] == "requests"
+        assert done.unanswered == 2
+
+
+def test_an_estimate_knows_what_was_asked(endpoint, journal):
+    with serve(OpenAIServer()) as server:
+        extractor = endpoint(server, prices={"input": 1.0, "output": 4.0})
+        before = estimate(TEXTS, extractor, journal, batch=False)
+        assert (before.requests, before.known, before.output_tokens) == (40, 0, 40 * 512)
+        label(TEXTS[:10], {"llm": extractor}, journal=journal, limits=Limits(rate=200))
+        after = estimate(TEXTS, extractor, journal, batch=True)
+        assert (after.requests, after.known, after.output_tokens) == (30, 10, 30 * 10)
+        assert after.cost == pytest.approx((after.input_tokens + 4 * 300) / 2e6, rel=1e-3)

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -109,7 +110,7 @@ def ask_in_batches(
 def open_batches(client: OpenAI, journal: Journal) -> Iterator[tuple[str, str, dict[str, int]]]:
     """Id, status and counts of the requests of each batch of an endpoint that the journal knows to be out."""
     for name in _names(client, journal):
-        batch = _calmly(lambda name=name: client.batches.retrieve(name))  # type: ignore[misc]
+        batch = _calmly(partial(client.batches.retrieve, name))
         counts = batch.request_counts
         yield name, batch.status, counts.model_dump() if counts else {}
 
@@ -118,7 +119,7 @@ def cancel_batches(client: OpenAI, journal: Journal) -> int:
     """Ask the provider to end all batches that are out; their answers so far come with the next command."""
     names = [name for name, status, _ in open_batches(client, journal) if status not in _OVER | {"cancelling"}]
     for name in names:
-        _calmly(lambda name=name: client.batches.cancel(name))  # type: ignore[misc]
+        _calmly(partial(client.batches.cancel, name))
     return len(names)
 
 
@@ -166,7 +167,7 @@ class _Asking:
     def collect(self) -> None:
         """Look at the batches that are out, and read those that are over."""
         for name in list(self.out):
-            batch = _calmly(lambda name=name: self._client.batches.retrieve(name))  # type: ignore[misc]
+            batch = _calmly(partial(self._client.batches.retrieve, name))
             if batch.status in _OVER:
                 self._finish(name, batch)
                 del self.out[name]

@@ -92,14 +92,14 @@ def label(
     limits = Limits(requests=requests, tokens=tokens, money=money)
     with Journal(journal_file) as journal:
         if to_file is not None:
-            for endpoint in endpoints.values():
-                path = PATHS[endpoint.file.api]
-                count = write_requests(questions(endpoint, texts, journal), path, journal, to_file)
+            (endpoint,) = endpoints.values()
+            path = PATHS[endpoint.file.api]
+            count = write_requests(questions(endpoint, texts, journal), path, journal, to_file)
             show.out().print(f"Wrote [bold]{to_file}[/]: {count} requests", soft_wrap=True)
             return
         if from_file is not None:
-            for endpoint in endpoints.values():
-                read_answers(from_file, endpoint.read_reply, journal, limits.tries)
+            (endpoint,) = endpoints.values()
+            read_answers(from_file, endpoint.read_reply, journal, limits.tries)
         estimates = {name: estimate(texts, one, journal, batch=batch) for name, one in endpoints.items()}
         if dry_run:
             _show_estimates(estimates, as_json)

@@ -60,14 +60,12 @@ def ask(client: OpenAI, api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         openai.OpenAIError: as the client does.
     """
-    reply = client.chat.completions.create(**body) if api == "chat" else client.responses.create(**body)
-    return reply.model_dump() if hasattr(reply, "model_dump") else {}
+    return _table(client.chat.completions.create(**body) if api == "chat" else client.responses.create(**body))
 
 
 async def ask_async(client: AsyncOpenAI, api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
     """As :func:`ask`, without blocking."""
-    reply = await (client.chat.completions.create(**body) if api == "chat" else client.responses.create(**body))
-    return reply.model_dump() if hasattr(reply, "model_dump") else {}
+    return _table(await (client.chat.completions.create(**body) if api == "chat" else client.responses.create(**body)))
 
 
 def read_reply(api: Api, reply: Mapping[str, Any]) -> tuple[str, int, int]:
@@ -91,3 +89,8 @@ def read_reply(api: Api, reply: Mapping[str, Any]) -> tuple[str, int, int]:
         return "".join(parts), usage.get("input_tokens") or 0, usage.get("output_tokens") or 0
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"not a reply of the {api} API ({type(error).__name__}: {error})") from error
+
+
+def _table(reply: Any) -> dict[str, Any]:
+    # What is no JSON comes from the client as text.
+    return reply.model_dump() if hasattr(reply, "model_dump") else {}

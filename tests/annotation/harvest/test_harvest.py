@@ -116,6 +116,7 @@ def test_another_harvest_is_not_overwritten(sources, tmp_path):
         ("sources: {a: {wikipedia: [as], contact: me@example.org, url: ftp://x}}", "a URL begins with http"),
         ("sources: {a: {wikipedia: [as]}}", "contact: Field required"),
         ("sources: {a: {files: /no/such/*.md}}", "no such file"),
+        ("sources: {a: {synthetic: [log], documents: 3}}\nlanguages: {keep: [as]}", "nothing is left.*3 language"),
     ],
 )
 def test_faulty_files(write, tmp_path, content, message):

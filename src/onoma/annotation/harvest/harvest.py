@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from onoma.annotation.harvest import wikipedia
 from onoma.annotation.harvest.blocks import Rules, clean_block, in_order
 from onoma.annotation.harvest.readers import Raw, read_dataset, read_files
-from onoma.annotation.harvest.select import Index, balanced, repeats
+from onoma.annotation.harvest.select import Index, balanced, repeats, write_blocks
 from onoma.annotation.harvest.sources import KINDS, Dataset, Dump, Files, Source, Synthetic, Wikipedia, kind_of
 from onoma.annotation.harvest.synthetic import read_synthetic
 from onoma.corpus.formats import find_format
@@ -183,6 +183,12 @@ def harvest(
     }
     index = Index.load([work / name for name in file.sources])
     kept = _choose(index, file, counts)
+    if not kept.any():
+        reasons = Counter[str]()
+        for row in counts.values():
+            reasons.update(row["rejected"])
+        said = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        raise DataError("nothing is left of the sources", mend=f"Left out: {said or 'nothing, they are empty'}.")
     find_format("parquet").write(index.documents(kept), target / DOCUMENTS)
     manifest = _manifest(file, fingerprint, counts, index, kept)
     write_json(target / MANIFEST, manifest)
@@ -200,19 +206,19 @@ def _gather(
         return counts
     log = ReadLog(on_error="skip")
     rules = Rules(
-        name,
-        file.seed,
-        file.words.least,
-        file.words.most,
-        file.words.pieces,
-        tuple(file.languages.keep),
-        file.languages.certain,
+        source=name,
+        seed=file.seed,
+        least=file.words.least,
+        most=file.words.most,
+        pieces=file.words.pieces,
+        languages=tuple(file.languages.keep),
+        certain=file.languages.certain,
     )
     read = kept = 0
     megabytes = 0.0
     rejected: Counter[str] = Counter()
     left_out = 0
-    with Index.writer(work / name) as add:
+    with write_blocks(work / name) as add:
         for block in in_order(clean_block, _blocks(_read(source, name, file.seed, work, log)), rules, workers):
             add(block)
             read += block.read

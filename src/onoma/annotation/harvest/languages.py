@@ -39,9 +39,9 @@ _SCRIPTS = {
     "Ethiopic": "am ti",
     "Hangul": "ko",
     "Han": "zh yue wuu gan lzh",
-    "Han}\\p{Hiragana}\\p{Katakana": "ja",
+    "Han Hiragana Katakana": "ja",
 }
-_SCRIPT_OF = {language: script for script, languages in _SCRIPTS.items() for language in languages.split()}
+_SCRIPTS_OF = {language: scripts for scripts, languages in _SCRIPTS.items() for language in languages.split()}
 
 
 def script_share(text: str, language: str) -> float:
@@ -55,11 +55,11 @@ def script_share(text: str, language: str) -> float:
         >>> script_share("অসম is অসম", "as")
         0.75
     """
-    script = _SCRIPT_OF.get(language.partition("-")[0])
+    scripts = _SCRIPTS_OF.get(language.partition("-")[0])
     letters = sum(map(str.isalpha, text))
-    if script is None or not letters:
+    if scripts is None or not letters:
         return 1.0
-    return len(_of_script(script).findall(text)) / letters
+    return len(_letters_of(scripts).findall(text)) / letters
 
 
 def identify(text: str) -> tuple[str, float]:
@@ -76,9 +76,10 @@ def identify(text: str) -> tuple[str, float]:
 
 
 @functools.cache
-def _of_script(script: str) -> regex.Pattern[str]:
+def _letters_of(scripts: str) -> regex.Pattern[str]:
     # Letters alone: signs and digits are shared between scripts.
-    return regex.compile(rf"[[\p{{{script}}}]&&\p{{L}}]", regex.VERSION1)
+    names = "".join(rf"\p{{{name}}}" for name in scripts.split())
+    return regex.compile(rf"[[{names}]&&\p{{L}}]", regex.VERSION1)
 
 
 @functools.cache

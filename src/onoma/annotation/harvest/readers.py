@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from onoma.annotation.harvest.sources import Dataset, Files
-from onoma.corpus.formats import find_format, hub
+from onoma.corpus.formats import format_of_file, hub
 from onoma.corpus.formats.rows import documents_from_rows
 from onoma.corpus.reading import ReadLog, lines
 from onoma.document import Document
@@ -137,7 +137,9 @@ def _table(path: Path, source: Files, log: ReadLog) -> Iterator[Document]:
     if path.suffix in (".csv", ".tsv"):
         documents = documents_from_rows(_csv_rows(path), log, options)
     else:
-        documents = find_format(path.suffix.removeprefix(".").replace("ndjson", "jsonl")).read(path, log, options)
+        kind = format_of_file(path)
+        assert kind is not None, "the endings of tables are those of formats"
+        documents = kind.read(path, log, options)
     for number, document in enumerate(documents, start=1):
         yield document if document.id else replace(document, id=f"{path}:{number}")
 

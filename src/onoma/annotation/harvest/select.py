@@ -19,6 +19,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_LINES, _RECORDS = "documents.jsonl", "records.bin"
+
+
+@contextlib.contextmanager
+def write_blocks(folder: Path) -> Iterator[Callable[[Block], None]]:
+    """Write blocks of a source to a folder; what an interrupted writer left there goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LINES).open("wb") as lines, (folder / _RECORDS).open("wb") as records:
+        size = 0
+
+        def add(block: Block) -> None:
+            nonlocal size
+            block.records["offset"] += size
+            lines.write(block.lines)
+            records.write(block.records.tobytes())
+            size += len(block.lines)
+
+        yield add
+        for handle in (lines, records):
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
 @dataclass(frozen=True)
 class Index:
     """Documents of cleaned sources, which stay on disk.
@@ -34,31 +57,11 @@ class Index:
     source: NDArray[np.uint16]
 
     @classmethod
-    @contextlib.contextmanager
-    def writer(cls, folder: Path) -> Iterator[Callable[[Block], None]]:
-        """Write blocks of a source to a folder; what an interrupted writer left there goes."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "documents.jsonl").open("wb") as lines, (folder / "records.bin").open("wb") as records:
-            size = 0
-
-            def add(block: Block) -> None:
-                nonlocal size
-                block.records["offset"] += size
-                lines.write(block.lines)
-                records.write(block.records.tobytes())
-                size += len(block.lines)
-
-            yield add
-            for handle in (lines, records):
-                handle.flush()
-                os.fsync(handle.fileno())
-
-    @classmethod
     def load(cls, folders: Sequence[Path]) -> Self:
         """The index of sources that were written."""
         import numpy as np
 
-        parts = [np.fromfile(folder / "records.bin", dtype=RECORD) for folder in folders]
+        parts = [np.fromfile(folder / _RECORDS, dtype=RECORD) for folder in folders]
         source = np.concatenate([np.full(len(part), number, np.uint16) for number, part in enumerate(parts)])
         return cls(folders, np.concatenate(parts), source)
 
@@ -71,7 +74,7 @@ class Index:
     def documents(self, kept: NDArray[np.bool_]) -> Iterator[Document]:
         """The documents of a mask, read one after the other."""
         for number, folder in enumerate(self.folders):
-            with (folder / "documents.jsonl").open("rb") as handle:
+            with (folder / _LINES).open("rb") as handle:
                 for keep, line in zip(kept[self.source == number], handle, strict=True):
                     if keep:
                         yield Document.from_dict(json.loads(line))
@@ -103,9 +106,7 @@ class Index:
     def texts(self) -> Iterator[Callable[[int], str]]:
         """Texts by row, read from disk when asked for."""
         with contextlib.ExitStack() as stack:
-            handles: list[IO[bytes]] = [
-                stack.enter_context((folder / "documents.jsonl").open("rb")) for folder in self.folders
-            ]
+            handles: list[IO[bytes]] = [stack.enter_context((folder / _LINES).open("rb")) for folder in self.folders]
 
             def text(row: int) -> str:
                 record = self.records[row]
