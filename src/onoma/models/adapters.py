@@ -344,26 +344,66 @@ def merge(model: PreTrainedModel, state: Mapping[str, torch.Tensor], config: Map
     """
     import torch
 
-    scale = config["lora_alpha"] / (math.sqrt(config["r"]) if config["use_rslora"] else config["r"])
-    left = {key.removeprefix(_PEFT_PREFIX): value for key, value in state.items()}
     own = dict(model.named_parameters())
     try:
+        updates, rest, embeddings = read_updates(state, config)
         with torch.no_grad():
-            for name in [key.removesuffix(_DOWN) for key in left if key.endswith(_DOWN)]:
+            for name, update in updates.items():
                 weight = own[f"{name}.weight"]
-                update = scale * left.pop(f"{name}{_UP}") @ left.pop(f"{name}{_DOWN}")
-                weight.add_(update.T if config["fan_in_fan_out"] else update)
-                if config["use_dora"]:
-                    weight.mul_((left.pop(f"{name}{_MAGNITUDE}") / weight.norm(dim=1)).unsqueeze(1))
-            for key in [key for key in left if key.endswith(_PIECES)]:
-                # PEFT's "delta" is the embeddings themselves, not a difference.
-                own[f"{key.removesuffix(_PIECES)}.weight"][config["trainable_token_indices"]] = left.pop(key)
-            for name, value in left.items():
+                product = update.up @ update.down
+                weight.add_(product.T if config["fan_in_fan_out"] else product)
+                if update.magnitude is not None:
+                    weight.mul_((update.magnitude / weight.norm(dim=1)).unsqueeze(1))
+            for name, value in embeddings.items():
+                own[f"{name}.weight"][config["trainable_token_indices"]] = value
+            for name, value in rest.items():
                 if own[name].shape != value.shape:
                     raise ModelError(f"{name} has shape {tuple(value.shape)} instead of {tuple(own[name].shape)}")
                 own[name].copy_(value)
     except (KeyError, RuntimeError) as error:
         raise ModelError(f"the adapter does not fit the base ({error})", mend="Copy or train the run again.") from error
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an adapter does to a linear layer.
+
+    Args:
+        down: shape ``(rank, inputs)``.
+        up: shape ``(outputs, rank)``, the adapter's scale multiplied in; the layer's weight changes by ``up @ down``.
+        magnitude: length of each row of the changed weight, shape ``(outputs,)``, for DoRA.
+    """
+
+    down: torch.Tensor
+    up: torch.Tensor
+    magnitude: torch.Tensor | None = None
+
+
+def read_updates(
+    state: Mapping[str, torch.Tensor], config: Mapping[str, Any]
+) -> tuple[dict[str, Update], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """An adapter's tensors by what they are for.
+
+    Args:
+        state: tensors of ``adapter_model.safetensors``.
+        config: contents of ``adapter_config.json``.
+
+    Returns:
+        Updates by name of the layer; tensors that replace those of the same name, as the head's; and word embeddings of
+        the pieces ``trainable_token_indices``, by name of the layer.
+
+    Raises:
+        KeyError: if half of an update is missing.
+    """
+    scale = config["lora_alpha"] / (math.sqrt(config["r"]) if config["use_rslora"] else config["r"])
+    left = {key.removeprefix(_PEFT_PREFIX): value for key, value in state.items()}
+    updates = {}
+    for name in [key.removesuffix(_DOWN) for key in left if key.endswith(_DOWN)]:
+        magnitude = left.pop(f"{name}{_MAGNITUDE}") if config["use_dora"] else None
+        updates[name] = Update(left.pop(f"{name}{_DOWN}"), scale * left.pop(f"{name}{_UP}"), magnitude)
+    # PEFT's "delta" is the embeddings themselves, not a difference.
+    embeddings = {key.removesuffix(_PIECES): left.pop(key) for key in list(left) if key.endswith(_PIECES)}
+    return updates, left, embeddings
 
 
 def read_config(folder: Path) -> dict[str, Any]:
