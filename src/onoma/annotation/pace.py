@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 _SLOWER = 0.85
 _NEAR = 0.92
-_FASTER_FAR, _FASTER_NEAR = 0.2, 0.001
-"""How much an answer adds to the rate, below the rate of the last refusal and near it."""
+_FASTER_FIRST, _FASTER_FAR, _FASTER_NEAR = 0.5, 0.2, 0.001
+"""How much an answer adds to the rate: before any refusal, below the rate of the last one, and near it."""
 
 
 class Pace:
@@ -46,7 +46,10 @@ class Pace:
 
     def answered(self) -> None:
         """Note an answer: the rate grows."""
-        self.rate += _FASTER_FAR if self.rate < _NEAR * self._limit else _FASTER_NEAR
+        if self._refused_at is None:
+            self.rate += _FASTER_FIRST
+        else:
+            self.rate += _FASTER_FAR if self.rate < _NEAR * self._limit else _FASTER_NEAR
 
     def refused(self, wait: float = 0.0) -> None:
         """Note a refusal for asking too often.
