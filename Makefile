@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/onoma quickstart
 
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 -m "not integration"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=95 -m "not integration"
 	$(BIN)/python -m pytest -m integration --durations=5
 
 lint: $(VENV)/.dev

@@ -65,3 +65,5 @@ def test_requests_and_answers_as_files(onoma_cli, endpoint, raw, tmp_path):
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in answers))
     done = onoma_cli("label", raw, "out.jsonl", "--with", name, "--from-file", "answers.jsonl", "--json")
     assert (done.json["documents"], done.json["unanswered"], done.json["labels"]) == (5, 1, {"X": 5})
+    again = onoma_cli("label", raw, "out.jsonl", "--with", name, "--from-file", "answers.jsonl", "--json")
+    assert again.json["documents"] == 5, "what is known already is no fault"

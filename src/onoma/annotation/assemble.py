@@ -277,12 +277,10 @@ def _balanced(
     labels = Counter(span.label for document in documents for span in document.spans)
     limits = {name: file.labels.most.get(name, count) for name, count in labels.items()}
     with_entities = sum(bool(documents[row].spans) for row in kept)
-    chosen = {
-        document.id
-        for document in cap_labels([documents[row] for row in kept], limits, round(file.labels.empty * with_entities))
-    }
-    _drop([document for document in documents if document.id not in chosen], "balance", counts)
-    place = {row: number for number, row in enumerate(row for row, one in enumerate(documents) if one.id in chosen)}
+    empty = round(file.labels.empty * with_entities)
+    chosen = {id(document) for document in cap_labels([documents[row] for row in kept], limits, empty)}
+    _drop([document for document in documents if id(document) not in chosen], "balance", counts)
+    place = {row: number for number, row in enumerate(row for row, one in enumerate(documents) if id(one) in chosen)}
     left = [[place[row] for row in group if row in place] for group in groups]
     return [documents[row] for row in place], [group for group in left if group]
 

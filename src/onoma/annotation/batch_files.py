@@ -78,14 +78,14 @@ def keep_answer(
     tries: int,
     progress: Progress,
     expected: Collection[bytes] | None = None,
-) -> None:
-    """Take a line of a file of answers into the journal, if it belongs to a question."""
+) -> bool:
+    """Take a line of a file of answers into the journal; says whether it belongs to a question."""
     try:
         key = bytes.fromhex(str(line.get("custom_id")))
     except ValueError:
-        return
+        return False
     if expected is not None and key not in expected:
-        return
+        return False
     response = line.get("response") or {}
     body = response.get("body") or {}
     if response.get("status_code") == 200:
@@ -93,7 +93,7 @@ def keep_answer(
             answer = read(body)
         except ValueError as error:
             note_failure(key, "no sense", str(error), journal, tries, progress)
-            return
+            return True
         if journal.record(key, "", answer):
             progress.answered += 1
             progress.tokens += answer.input_tokens + answer.output_tokens
@@ -102,6 +102,7 @@ def keep_answer(
         said = line.get("error") or body.get("error") or {}
         kind = str(said.get("code") or f"status {response.get('status_code')}").replace(":", " ")
         note_failure(key, kind, str(said.get("message") or "no reason given"), journal, tries, progress)
+    return True
 
 
 def note_failure(key: bytes, kind: str, message: str, journal: Journal, tries: int, progress: Progress) -> bool:
@@ -149,8 +150,7 @@ def read_answers(path: Path, read: Read, journal: Journal, tries: int) -> Progre
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise DataError("no such file of answers", where=str(path)) from error
-    for line in json_lines(content)[0]:
-        keep_answer(line, read, journal, tries, progress)
-    if not progress.answered + progress.failed + progress.retried:
+    belonging = [keep_answer(line, read, journal, tries, progress) for line in json_lines(content)[0]]
+    if not any(belonging):
         raise DataError("no answer in it", where=str(path), mend="Name the file that vllm run-batch wrote with -o.")
     return progress
