@@ -67,3 +67,17 @@ def test_requests_and_answers_as_files(onoma_cli, endpoint, raw, tmp_path):
     assert (done.json["documents"], done.json["unanswered"], done.json["labels"]) == (5, 1, {"X": 5})
     again = onoma_cli("label", raw, "out.jsonl", "--with", name, "--from-file", "answers.jsonl", "--json")
     assert again.json["documents"] == 5, "what is known already is no fault"
+
+
+def test_the_journal_says_what_it_holds(onoma_cli, endpoint, raw, tmp_path):
+    with serve(OpenAIServer()) as server:
+        onoma_cli("label", raw, "out.jsonl", "--with", endpoint(server.url))
+    done = onoma_cli("journal", "--samples", 2, "--export", "answers.jsonl", "--compact")
+    assert "6 answered" in done.out
+    assert done.out.count('", "X"]]') == 2
+    rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert len(rows) == 6
+    assert {(row["state"], row["input_tokens"], row["output_tokens"]) for row in rows} == {("answered", 100, 10)}
+    found = onoma_cli("journal", "--samples", 1, "--json").json
+    assert len(found["samples"]) == 1
+    assert found["failures"] == {}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onoma.cli import show
 
 if TYPE_CHECKING:
+    from onoma.annotation.journal import Entry
     from onoma.annotation.label import Estimate, Labelling
     from onoma.annotation.questions import Progress
+    from onoma.extractors.answers import Answer
 
 JOURNAL = Path("journal.sqlite")
 
@@ -236,6 +239,7 @@ def journal(
     file: Annotated[Path, typer.Argument(help="A journal.")] = JOURNAL,
     export: Annotated[Path | None, typer.Option(help="Write all rows to this file as JSON lines.")] = None,
     compact: Annotated[bool, typer.Option("--compact", help="Give space back to the disk.")] = False,
+    samples: Annotated[int, typer.Option(min=0, help="Show so many answers.")] = 0,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
     """Say what labelling has cost so far, and what failed."""
@@ -250,21 +254,48 @@ def journal(
         if export is not None:
             with atomic_file(export) as beside, beside.open("w", encoding="utf-8") as out:
                 for entry in opened.entries():
-                    answer = entry.answer
-                    row = {"key": entry.key.hex(), "item": entry.item, "state": entry.state, "tries": entry.tries}
-                    row |= {"answer": answer.text, "cost": answer.cost} if answer else {"error": entry.error}
-                    out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    out.write(json.dumps(_row(entry), ensure_ascii=False) + "\n")
         freed = opened.compact() if compact else 0
+        # Keys are hashes, so the first ones are any ones.
+        first = itertools.islice(opened.entries("answered"), samples)
+        shown = [(entry.item, entry.answer.text) for entry in first if entry.answer]
     if as_json:
-        totals = {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens, "cost": spent.cost}
-        typer.echo(json.dumps({"journal": str(file), **counts, **totals, "failures": failures}))
+        answers = [{"item": item, "answer": text} for item, text in shown]
+        found: dict[str, Any] = {
+            "journal": str(file),
+            **counts,
+            **_cost(spent),
+            "failures": failures,
+            "samples": answers,
+        }
+        typer.echo(json.dumps(found, ensure_ascii=False))
         return
     console = show.out()
     console.print(", ".join(f"{count} {state}" for state, count in counts.items()))
     console.print(f"{spent.input_tokens} + {spent.output_tokens} tokens, cost {spent.cost:.4f}")
     for kind, count in failures.items():
         console.print(f"not answered, last {kind}: {count}", markup=False)
+    for item, text in shown:
+        console.print(f"{item}: {text}", markup=False, soft_wrap=True)
     if compact:
         console.print(f"{freed / 1e6:.1f} MB given back")
     if export is not None:
         console.print(f"Wrote [bold]{export}[/]", soft_wrap=True)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "key": entry.key.hex(),
+        "item": entry.item,
+        "state": entry.state,
+        "tries": entry.tries,
+        "batch": entry.batch,
+        "updated": entry.updated,
+    }
+    if entry.answer is None:
+        return row | {"error": entry.error}
+    return row | {"answer": entry.answer.text, **_cost(entry.answer)}
+
+
+def _cost(answer: Answer) -> dict[str, float]:
+    return {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens, "cost": answer.cost}
