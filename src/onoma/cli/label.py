@@ -261,13 +261,8 @@ def journal(
         shown = [(entry.item, entry.answer.text) for entry in first if entry.answer]
     if as_json:
         answers = [{"item": item, "answer": text} for item, text in shown]
-        found: dict[str, Any] = {
-            "journal": str(file),
-            **counts,
-            **_cost(spent),
-            "failures": failures,
-            "samples": answers,
-        }
+        states = {str(state): count for state, count in counts.items()}
+        found = {"journal": str(file), **states, **_cost(spent), "failures": failures, "samples": answers}
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     console = show.out()
