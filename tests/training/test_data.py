@@ -59,6 +59,9 @@ def test_deduplication_also_keeps_validation_and_tests_out_of_training():
     assert [texts(part) for part in data.train] == [["Rome", "Bonn"], ["Kiel"]]
     assert data.repeats == 4
     assert texts(data.validation) == ["Lima"]
+    wanted = recipe({"train": ["a", "b"], "deduplicate": ["b"]}, evaluate=["a"])
+    data = stage_data(wanted, wanted.stages[0], corpora, ("LOC",))
+    assert [texts(part) for part in data.train] == [["Rome", "Rome", "Oslo", "Lima", "Bonn"], ["Bonn", "Kiel"]]
 
 
 def test_what_is_scored_is_held_out_whichever_split_it_is():

@@ -150,7 +150,7 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
     repeats = 0
     for mix in stage.train:
         documents = [document for document in corpora[mix.corpus][mix.split] if document.words()]
-        if stage.deduplicate:
+        if stage.deduplicates(mix.corpus):
             fresh = {sentence_key(document): document for document in reversed(documents)}
             kept = [document for key, document in reversed(fresh.items()) if key not in taken]
             taken |= set(fresh)

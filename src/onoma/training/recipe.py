@@ -166,8 +166,14 @@ class Stage(Section):
     temperature: float = Field(1.0, gt=0, description="shares of corpora go as size^(1/temperature)")
     balance: float = Field(1.0, ge=1, description="labels are drawn in shares of count^(1/balance)")
     distill: Distillation | None = Field(None, description="teachers of this stage")
-    deduplicate: bool = Field(False, description="keep one of each sentence, and drop what is in validation or tests")
+    deduplicate: bool | tuple[str, ...] = Field(
+        False, description="keep one of each sentence (of these corpora), and drop what is in validation or tests"
+    )
     training: dict[str, Any] = Field(default_factory=dict, description="changes to the recipe's `training`")
+
+    def deduplicates(self, corpus: str) -> bool:
+        """Whether repeats in a corpus are dropped."""
+        return self.deduplicate if isinstance(self.deduplicate, bool) else corpus in self.deduplicate
 
     @field_validator("train", mode="before")
     @classmethod
@@ -216,7 +222,9 @@ class Recipe(Section):
         for stage in self.stages:
             if stage.name in known:
                 raise ValueError(f"two stages are named {stage.name!r}")
-            for name in (*(name for mix in stage.train for name in (mix.corpus, *mix.names)), *stage.validation):
+            deduplicated = () if isinstance(stage.deduplicate, bool) else stage.deduplicate
+            mixed = (name for mix in stage.train for name in (mix.corpus, *mix.names))
+            for name in (*mixed, *stage.validation, *deduplicated):
                 if name not in corpora:
                     raise ValueError(f"stage {stage.name!r} names the corpus {name!r}. {nearest(name, corpora)}")
             if stage.start is not None and stage.start not in known and not _is_path(stage.start):
