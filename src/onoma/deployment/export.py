@@ -123,14 +123,7 @@ def export(
         raise ModelError("nothing to compare the graph with the run on", mend="Give it text, at best with gold labels.")
     card = RunCard.read(run)
     base = Base(str(run), run) if card.method == "full" else resolve_base(card.base, revision=card.base_revision)
-    settings = TaggerSettings(
-        labels=card.labels,
-        max_pieces=base.max_pieces,
-        window=card.window,
-        subwords=card.subwords,
-        thresholds=card.thresholds,
-        temperature=card.temperature,
-    )
+    settings = TaggerSettings.of(card, base.max_pieces)
     model: Any = load_merged(run, card, base, settings.tags.tags)
     checked = list(documents[:_CHECKED])
     encoder = WordEncoder.from_folder(base.folder, card.rewrite, mark_casing=card.mark_casing)

@@ -54,14 +54,7 @@ def _load_file(path: Path) -> Extractor:
 
 def _load_onnx(folder: Path) -> TaggerExtractor:
     card = ExportCard.read(folder)
-    settings = TaggerSettings(
-        labels=card.labels,
-        max_pieces=card.max_pieces,
-        window=card.window,
-        subwords=card.subwords,
-        thresholds=card.thresholds,
-        temperature=card.temperature,
-    )
+    settings = TaggerSettings.of(card, card.max_pieces)
     encoder = WordEncoder.from_folder(folder, card.rewrite, mark_casing=card.mark_casing)
     return TaggerExtractor(OnnxLogits(folder / GRAPH, card.threads), encoder, settings, budget=card.budget)
 
@@ -75,14 +68,7 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
         base = Base(str(folder), folder)
     else:
         base = resolve_base(base_name or card.base, revision=None if base_name else card.base_revision)
-    settings = TaggerSettings(
-        labels=card.labels,
-        max_pieces=base.max_pieces,
-        window=card.window,
-        subwords=card.subwords,
-        thresholds=card.thresholds,
-        temperature=card.temperature,
-    )
+    settings = TaggerSettings.of(card, base.max_pieces)
     # Before torch is imported, a large tokenizer takes two thirds of the time that it takes after.
     encoder = WordEncoder.from_folder(base.folder, card.rewrite, mark_casing=card.mark_casing)
     with ThreadPoolExecutor(1) as pool:

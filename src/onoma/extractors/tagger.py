@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,10 @@ from onoma.extractors.batching import budget_batches
 from onoma.extractors.decoding import Floats, TagSet, legal_paths, spans_of_path
 from onoma.extractors.windows import Window, plan_windows
 from onoma.words import line_and_sentence_starts
+
+if TYPE_CHECKING:
+    from onoma.models.exports import ExportCard
+    from onoma.models.runs import RunCard
 
 Subwords = Literal["first", "mean"]
 Logits = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Floats]
@@ -48,6 +52,18 @@ class TaggerSettings:
         """IOB2 tags of the labels."""
         return TagSet(self.labels)
 
+    @classmethod
+    def of(cls, card: RunCard | ExportCard, max_pieces: int) -> TaggerSettings:
+        """Settings that a run or an export states, for a base with inputs of this length."""
+        return cls(
+            labels=card.labels,
+            max_pieces=max_pieces,
+            window=card.window,
+            subwords=card.subwords,
+            thresholds=card.thresholds,
+            temperature=card.temperature,
+        )
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -63,6 +79,21 @@ class Encoded:
     ids: tuple[int, ...]
     words: tuple[int, ...]
     window: Window
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A document as a tagger reads it.
+
+    Args:
+        document: the text.
+        settings: of the tagger.
+        windows: the text cut and encoded.
+    """
+
+    document: Document
+    settings: TaggerSettings
+    windows: Sequence[Encoded]
 
 
 def encode_windows(
@@ -129,47 +160,81 @@ class TaggerExtractor(Extractor):
         """The same model with other settings."""
         return TaggerExtractor(self.logits, self._encoder, replace(self.settings, **changes), budget=self.budget)
 
+    def read(self, document: Document) -> Reading:
+        """A document cut into windows for this tagger."""
+        return Reading(document, self.settings, encode_windows(document, self._encoder, self.settings))
+
     def score_words(self, documents: Sequence[Document]) -> list[Floats]:
         """Log-probabilities of tags for each word of each document, shape ``(words, tags)``.
 
         A word that the tokenizer leaves nothing of has zeros, which say nothing for or against a tag, so that it
         follows its neighbours; but no entity begins with it.
         """
-        return self._score(
-            documents, [encode_windows(document, self._encoder, self.settings) for document in documents]
-        )
+        return self._score([self.read(document) for document in documents])
 
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """See :class:`onoma.extractors.Extractor`."""
-        tags = self.settings.tags
-        windows = [encode_windows(document, self._encoder, self.settings) for document in documents]
-        # What was read together is decoded together: no entity crosses two windows that share nothing.
-        parts = [
-            (number, first, scores[first:last])
-            for number, scores in enumerate(self._score(documents, windows))
-            for first, last in _stretches(windows[number])
-        ]
-        spans: list[list[Span]] = [[] for _ in documents]
-        for (number, shift, scores), path in zip(parts, legal_paths([part for *_, part in parts], tags), strict=True):
-            words = documents[number].words()
-            for found in spans_of_path(path, scores, tags, self.settings.thresholds):
-                start, end = words[shift + found.first][0], words[shift + found.last - 1][1]
-                spans[number].append(Span(start, end, found.label, found.score))
-        return [document.with_spans(found) for document, found in zip(documents, spans, strict=True)]
+        readings = [self.read(document) for document in documents]
+        return decode(readings, self._score(readings), self.settings)
 
-    def _score(self, documents: Sequence[Document], encoded: Sequence[Sequence[Encoded]]) -> list[Floats]:
-        windows = [(number, window) for number, part in enumerate(encoded) for window in part]
-        result = [np.zeros((len(document.words()), len(self.settings.tags)), np.float32) for document in documents]
-        for batch in budget_batches([len(window.ids) for _, window in windows], self.budget):
-            inputs = [windows[index] for index in batch]
-            ids, mask = pad([window.ids for _, window in inputs], self._encoder.pad)
-            logits = self.logits(ids, mask)
-            for row, (number, window) in zip(logits, inputs, strict=True):
-                words = window.window
-                scores = _word_scores(row / self.settings.temperature, window.words, self.settings.subwords)
-                keep = slice(words.keep_first - words.first, words.keep_last - words.first)
-                result[number][words.keep_first : words.keep_last] = scores[keep]
-        return result
+    def _score(self, readings: Sequence[Reading]) -> list[Floats]:
+        return score(
+            readings, lambda ids, mask, _: self.logits(ids, mask), pad_id=self._encoder.pad, budget=self.budget
+        )
+
+
+def score(
+    readings: Sequence[Reading],
+    logits: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64], Sequence[int]], Sequence[Floats] | Floats],
+    *,
+    pad_id: int,
+    budget: int,
+) -> list[Floats]:
+    """Log-probabilities of tags for each word of documents that may belong to different taggers of one base.
+
+    Windows of all documents are batched together, the longest first.
+
+    Args:
+        readings: documents cut into windows.
+        logits: takes ids, mask, and for each row the number of its reading; gives an array ``(pieces, tags)`` a row.
+        pad_id: id that fills up a batch.
+        budget: padded pieces of a batch.
+
+    Returns:
+        An array ``(words, tags)`` a document, the tags being those of its own settings.
+    """
+    windows = [(number, window) for number, reading in enumerate(readings) for window in reading.windows]
+    result = [np.zeros((len(reading.document.words()), len(reading.settings.tags)), np.float32) for reading in readings]
+    for batch in budget_batches([len(window.ids) for _, window in windows], budget):
+        inputs = [windows[index] for index in batch]
+        ids, mask = pad([window.ids for _, window in inputs], pad_id)
+        rows = logits(ids, mask, [number for number, _ in inputs])
+        for row, (number, window) in zip(rows, inputs, strict=True):
+            settings, words = readings[number].settings, window.window
+            scores = _word_scores(row / settings.temperature, window.words, settings.subwords)
+            keep = slice(words.keep_first - words.first, words.keep_last - words.first)
+            result[number][words.keep_first : words.keep_last] = scores[keep]
+    return result
+
+
+def decode(readings: Sequence[Reading], scores: Sequence[Floats], settings: TaggerSettings) -> list[Document]:
+    """Documents with the entities that their words' tags spell; all are of one tagger.
+
+    What was read together is decoded together: no entity crosses two windows that share nothing.
+    """
+    tags = settings.tags
+    parts = [
+        (number, first, scores[number][first:last])
+        for number, reading in enumerate(readings)
+        for first, last in _stretches(reading.windows)
+    ]
+    spans: list[list[Span]] = [[] for _ in readings]
+    for (number, shift, part), path in zip(parts, legal_paths([part for *_, part in parts], tags), strict=True):
+        words = readings[number].document.words()
+        for found in spans_of_path(path, part, tags, settings.thresholds):
+            start, end = words[shift + found.first][0], words[shift + found.last - 1][1]
+            spans[number].append(Span(start, end, found.label, found.score))
+    return [reading.document.with_spans(found) for reading, found in zip(readings, spans, strict=True)]
 
 
 def _stretches(windows: Sequence[Encoded]) -> list[tuple[int, int]]:
