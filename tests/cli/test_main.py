@@ -18,6 +18,7 @@ import onoma
         "errors",
         "label",
         "journal",
+        "bench",
         "batches",
         "assemble",
         "inventory",

@@ -13,6 +13,7 @@ from onoma import __version__
 from onoma.cli import (
     assemble,
     bases,
+    bench,
     corpora,
     doctor,
     errors,
@@ -63,6 +64,7 @@ for module in (
     errors,
     thresholds,
     export,
+    bench,
     extract,
     harvest,
     label,

@@ -19,11 +19,17 @@ class OnnxLogits:
 
     Raises:
         ModelError: if the file is no graph.
+
+    Attributes:
+        path: the graph.
+        threads: of a matrix product.
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         import onnxruntime
 
+        self.path = path
+        self.threads = threads
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -19,7 +19,10 @@ from rich.progress import (
 )
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from onoma.training import processes
+
 _PLAIN_SECONDS = 10.0
+_UNSAVED_SECONDS = 60.0
 
 
 class ProgressBar(TrainerCallback):
@@ -112,3 +115,27 @@ class LogFile(TrainerCallback):
             return
         with self._path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
+
+
+class FewerSaves(TrainerCallback):
+    """Leaves out checkpoints that nobody will read; a training that is killed loses a minute or an epoch at most.
+
+    A short epoch on few sentences may take less time than to write a whole model down.
+
+    Args:
+        last: epochs at the end whose checkpoints are needed.
+    """
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+        self._saved = time.monotonic()
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Take the order to save back."""
+        due = processes.agree(time.monotonic() - self._saved > _UNSAVED_SECONDS)
+        if state.num_train_epochs - (state.epoch or 0) >= self._last and not due:
+            control.should_save = False
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Remember when it was."""
+        self._saved = time.monotonic()
