@@ -26,7 +26,8 @@ from onoma.models.exports import KIND, ExportCard, Precision, kind_of
 from onoma.models.onnx_logits import OnnxLogits
 
 _LATENCY_TEXTS = 100
-# The documents are read without the corpus reader, whose libraries would count as the extractor's memory.
+# The documents are read without the corpus reader, whose libraries would count as the extractor's memory; and on Linux
+# getrusage counts what the parent had before the child became a program of its own, hence /proc.
 _CHILD = """
 import json, resource, sys, time
 import onoma
@@ -36,7 +37,11 @@ print(time.time(), flush=True)
 documents = (onoma.Document.from_dict(json.loads(line)) for line in open(sys.argv[3], encoding="utf-8"))
 for document in extractor.extract(documents):
     pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
+try:
+    lines = open("/proc/self/status").read().splitlines()
+    print(next(line.split()[1] for line in lines if line.startswith("VmHWM")) + "000")
+except OSError:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -203,7 +208,7 @@ def _in_processes(name: str, text: str, corpus: Path) -> tuple[float, int]:
             raise ModelError(f"a process that loads it fails: {done.stderr.strip().splitlines()[-1]}", where=name)
         first, peak = done.stdout.split()[-2:]
         seconds.append(float(first) - begun)
-        memory = max(memory, int(peak) * (1 if sys.platform == "darwin" else 1024))
+        memory = max(memory, int(peak))
     return median(seconds), memory
 
 
