@@ -1,4 +1,4 @@
-"""How fast and how exact the data engine is; writes data_engine.md beside itself.
+"""How fast and how exact the data engine is; writes its part of results.md.
 
 python benchmarks/data_engine.py --megabytes 1000 --rows 10000000
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import platform
 import random
 import resource
 import subprocess
@@ -30,6 +28,7 @@ from onoma.extractors.answers import Answer, request_key
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from openai_server import OpenAIServer, serve  # noqa: E402
+from results import table, write_section  # noqa: E402
 
 _LETTERS = ("abcdefghijklmnopqrstuvwxyz", "অআইউএকখগঘচজটডতদনপফবভমযৰলৱশসহািুেো", "अआइउएकखगघचजटडतदनपफबभमयरलवशसहािुेो")
 
@@ -47,18 +46,11 @@ def main() -> None:
             *live(Path(scratch)),
             *duplicates(),
         ]
-    lines = [
-        "# The data engine, measured",
-        "",
-        f"`python benchmarks/data_engine.py --megabytes {wanted.megabytes} --rows {wanted.rows}` on {os.cpu_count()} "
-        f"cores of {processor()}, Python {platform.python_version()}.",
-        "",
-        "| what | figure |",
-        "|---|---:|",
-        *(f"| {what} | {figure} |" for what, figure in rows),
-    ]
-    (Path(__file__).with_suffix(".md")).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print("\n".join(lines))
+    write_section(
+        "The data engine",
+        f"python benchmarks/data_engine.py --megabytes {wanted.megabytes} --rows {wanted.rows}",
+        table(("what", "figure"), rows),
+    )
 
 
 def harvest(folder: Path, megabytes: int) -> Iterator[tuple[str, str]]:
@@ -167,15 +159,6 @@ def duplicates() -> Iterator[tuple[str, str]]:
     found = {tuple(group) for group in near_duplicates(texts)}
     yield f"near-duplicates found, of {len(near):,} planted at 0.8 and above", f"{len(found & near) / len(near):.2%}"
     yield "groups that are none", f"{len(found - near) / len(found):.2%}"
-
-
-def processor() -> str:
-    """Name of the processor, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

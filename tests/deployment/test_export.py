@@ -63,8 +63,10 @@ def test_smaller_numbers(tiny_run, documents, tmp_path, exported, precision):
 
 
 def test_products_that_cost_too_much_stay_as_they_are(tiny_run, documents, tmp_path, monkeypatch):
-    compare = module._compare
+    compare, measure = module._compare, module._Probe.harm
     calls = []
+    harms = []
+    monkeypatch.setattr(module._Probe, "harm", lambda probe, names: harms.append(measure(probe, names)) or harms[-1])
 
     def harsher(*arguments):
         found = compare(*arguments)
@@ -76,8 +78,9 @@ def test_products_that_cost_too_much_stay_as_they_are(tiny_run, documents, tmp_p
     monkeypatch.setattr(module, "_compare", harsher)
     done = export(tiny_run, tmp_path / "a", documents, precision="int8")
     assert len(done.left_out) == 1
-    alone = [found.largest_difference for found in calls[2:-1]]
-    assert len(alone) == 2 * 6 + 1, "six products a layer, and the head"
+    (harm,) = harms
+    assert len(harm) == 2 * 6 + 1, "six products a layer, and the head"
+    assert harm[done.left_out[0]] == max(harm.values()) > min(harm.values()) >= 0
     assert ExportCard.read(tmp_path / "a").parity["left_out"] == list(done.left_out)
 
 
@@ -90,7 +93,8 @@ def test_no_products_are_enough(tiny_run, documents, tmp_path, monkeypatch):
         return dataclasses.replace(found, f1_after=after)
 
     monkeypatch.setattr(module, "_compare", hopeless)
-    monkeypatch.setattr(module, "products", lambda path: ["a", "b"])
+    two = module.products
+    monkeypatch.setattr(module, "products", lambda path: two(path)[:2])
     with pytest.raises(ModelError, match="in int8 F1 falls by"):
         export(tiny_run, tmp_path / "a", documents, precision="int8")
     assert not (tmp_path / "a").exists()

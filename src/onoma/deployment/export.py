@@ -18,6 +18,7 @@ from onoma.deployment.trim import different_words, script_pieces, trim_tokenizer
 from onoma.document import Document
 from onoma.errors import ModelError
 from onoma.evaluation.metrics import score
+from onoma.extractors.batching import budget_batches
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, encode_windows, pad
 from onoma.files import atomic_folder, folder_size, write_text
 from onoma.models.adapters import load_merged
@@ -32,6 +33,7 @@ _CLOSE = 1e-3
 _ALIKE = 0.999
 """Least share of documents with the same entities; two labels may be a rounding apart."""
 _CHECKED = 1_000
+_PROBED = 50
 _TUNED = 200
 _BUDGETS = (512, 1024, 2048, 4096)
 _PIECES_OF_CASING = ("[unused1]", "[unused2]", "[unused3]")
@@ -155,7 +157,8 @@ def export(
             halve(plain, beside / GRAPH)
             parity = compare(beside / GRAPH)
         else:
-            left_out, parity = _quantized(plain, beside / GRAPH, compare, most_loss, say)
+            probe = _Probe(model, encoder, settings, checked, Path(scratch))
+            left_out, parity = _quantized(plain, beside / GRAPH, compare, probe, most_loss, say)
         say("choosing threads and batches")
         threads, budget = _tune(beside / GRAPH, encoder, settings, checked)
         export_card = ExportCard(
@@ -216,6 +219,50 @@ def _write_tokenizer(
     return trimmed.before, len(trimmed.kept)
 
 
+class _Probe:
+    """Tells what each matrix product does to logits when it alone is in int8.
+
+    It works on a graph with the few pieces that some texts need: to quantize a whole vocabulary for each product would
+    take most of the time.
+    """
+
+    def __init__(
+        self, model: Any, encoder: WordEncoder, settings: TaggerSettings, documents: Sequence[Document], folder: Path
+    ) -> None:
+        self._model = model
+        self._folder = folder
+        windows = [window for document in documents[:_PROBED] for window in encode_windows(document, encoder, settings)]
+        batches = budget_batches([len(window.ids) for window in windows], _BUDGETS[0])
+        self._batches = [pad([windows[index].ids for index in batch], encoder.pad) for batch in batches]
+
+    def harm(self, names: Sequence[str]) -> dict[str, float]:
+        """Largest change of a logit by each of these products."""
+        import torch
+
+        expected = [TorchLogits(self._model)(ids, mask) for ids, mask in self._batches]
+        # The first ids stay what they are: some architectures count positions by the id of padding.
+        kept = np.unique(np.concatenate([np.arange(8), *(ids.ravel() for ids, _ in self._batches)]))
+        whole = self._model.get_input_embeddings()
+        few = torch.nn.Embedding(len(kept), whole.weight.shape[1])
+        with torch.no_grad():
+            few.weight.copy_(whole.weight[torch.from_numpy(kept)])
+        plain, small = self._folder / "probe.onnx", self._folder / "probe-int8.onnx"
+        self._model.set_input_embeddings(few)
+        try:
+            write_graph(self._model, plain)
+        finally:
+            self._model.set_input_embeddings(whole)
+        found = {}
+        for name in names:
+            quantize(plain, small, leave_out=[other for other in names if other != name])
+            logits = OnnxLogits(small)
+            found[name] = max(
+                float(np.abs(logits(np.searchsorted(kept, ids), mask) - before)[mask > 0].max())
+                for (ids, mask), before in zip(self._batches, expected, strict=True)
+            )
+        return found
+
+
 def _compare(
     model: Any,
     after: TaggerExtractor,
@@ -240,7 +287,12 @@ def _compare(
 
 
 def _quantized(
-    plain: Path, target: Path, compare: Callable[[Path], Parity], most_loss: float, say: Callable[[str], None]
+    plain: Path,
+    target: Path,
+    compare: Callable[[Path], Parity],
+    probe: _Probe,
+    most_loss: float,
+    say: Callable[[str], None],
 ) -> tuple[tuple[str, ...], Parity]:
     """Write the graph in int8, leaving as many products out as the bound on F1 asks for."""
     quantize(plain, target)
@@ -249,10 +301,7 @@ def _quantized(
         return (), parity
     names = products(plain)
     say(f"F1 falls by {parity.loss:.4f}; looking for the products that do it, {len(names)} in all")
-    harm = {}
-    for name in names:
-        quantize(plain, target, leave_out=[other for other in names if other != name])
-        harm[name] = compare(target).largest_difference
+    harm = probe.harm(names)
     worst = sorted(names, key=lambda name: -harm[name])
     count = 1
     while count <= len(worst):
