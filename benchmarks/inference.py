@@ -151,7 +151,7 @@ def latencies(ours: dict[str, TaggerExtractor], documents: Sequence[Document]) -
     words = [word for document in documents for word in document.word_texts()]
     extractor = next(iter(ours.values()))
     size = 1
-    while len(extractor.read(Document(" ".join(words[: size + 1]))).windows[0].ids) <= LATENCY_PIECES:
+    while sum(len(window.ids) for window in extractor.read(Document(" ".join(words[:size]))).windows) < LATENCY_PIECES:
         size += 1
     text = " ".join(words[:size])
     times: dict[str, list[float]] = {name: [] for name in ours}
@@ -213,7 +213,7 @@ class Pipeline:
         same = total = 0
         for document, scores in zip(documents, other.score_words(documents), strict=True):
             words = document.word_texts()
-            found = self._words(words, is_split_into_words=True, delimiter=" ", ignore_labels=[])
+            (found,) = self._words([words], is_split_into_words=True, delimiter=" ", ignore_labels=[])
             firsts = {item["start"]: item["entity"] for item in reversed(found)}
             place = 0
             for word, row in zip(words, scores, strict=True):

@@ -5,7 +5,7 @@ import threading
 import openai
 import pytest
 from batch_server import BatchFaults, BatchServer, echo
-from serving import serve_app
+from loopback import serve_app
 from starlette.responses import JSONResponse
 
 from onoma.annotation import batch as module

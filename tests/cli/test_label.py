@@ -4,8 +4,8 @@ import pytest
 import yaml
 from batch_server import BatchServer
 from conftest import assert_golden
+from loopback import serve_app
 from openai_server import OpenAIServer, serve
-from serving import serve_app
 
 from onoma.corpus import load_corpus
 

@@ -19,6 +19,8 @@ import onoma
         "label",
         "journal",
         "bench",
+        "serve",
+        "keys",
         "batches",
         "assemble",
         "inventory",

@@ -115,3 +115,11 @@ def test_pad():
     ids, mask = pad([[5, 6], [7]], 1)
     assert ids.tolist() == [[5, 6], [7, 1]]
     assert mask.tolist() == [[1, 1], [1, 0]]
+
+
+def test_a_word_longer_than_the_base_reads(encoder):
+    short = TaggerSettings(("LOC", "PER"), max_pieces=20, window=20)
+    text = f"গুৱাহাটী {'x' * 9000} অসম"
+    document = TaggerExtractor(by_id, encoder, short).extract(text)
+    assert document.text == text
+    assert all(len(item.ids) <= 20 for item in encode_windows(document, encoder, short))

@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 from batch_server import BatchFaults, BatchServer, echo
-from serving import serve_app
+from loopback import serve_app
 
 from onoma.annotation.journal import Journal
 from onoma.annotation.label import questions

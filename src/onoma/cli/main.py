@@ -24,6 +24,7 @@ from onoma.cli import (
     label,
     push,
     quickstart,
+    serve,
     study,
     thresholds,
     train,
@@ -33,6 +34,7 @@ from onoma.errors import OnomaError
 BUG = 70
 _EXTRAS = {
     "spacy": "spacy",
+    **dict.fromkeys(("fastapi", "prometheus_client", "starlette", "uvicorn"), "serve"),
     "openai": "label",
     "onnx": "export",
     "onnxruntime": "onnx",
@@ -66,6 +68,7 @@ for module in (
     export,
     bench,
     extract,
+    serve,
     harvest,
     label,
     assemble,

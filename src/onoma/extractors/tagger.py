@@ -108,9 +108,10 @@ def encode_windows(
         overlap: pieces shared by the windows of a cut sentence; half of it if None.
     """
     offsets = document.words()
-    pieces = encoder.encode([document.text[start:end] for start, end in offsets])
-    sizes = [len(piece) for piece in pieces]
     room = settings.max_pieces - len(encoder.prefix) - len(encoder.suffix)
+    # A base with very short inputs sees the beginning of a very long word.
+    pieces = [piece[:room] for piece in encoder.encode([document.text[start:end] for start, end in offsets])]
+    sizes = [len(piece) for piece in pieces]
     target = min(max(settings.window, MAX_PIECES), room)
     if sum(sizes) <= target:
         windows = [Window(0, len(sizes), 0, len(sizes))] if sizes else []

@@ -3,8 +3,8 @@ from collections import deque
 from itertools import islice
 
 import pytest
+from loopback import serve_app
 from mediawiki_server import MediaWiki
-from serving import serve_app
 
 from onoma.annotation.harvest.sources import Dump, Wikipedia
 from onoma.annotation.harvest.wikipedia import read_dump, read_wikipedia

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 @contextlib.contextmanager
 def serve_app(app: Starlette) -> Iterator[str]:
     """Run an application; yields its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="auto")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()

@@ -1,0 +1,109 @@
+"""`onoma serve` and `onoma keys`."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onoma.cli import show
+from onoma.errors import OnomaError
+
+
+class Role(StrEnum):
+    """What a key allows."""
+
+    user = "user"
+    admin = "admin"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        epilog="Examples:\n\n  onoma serve runs/assamese runs/it\n\n"
+        "  onoma serve as=runs/assamese it=it-int8 --host 0.0.0.0 --keys keys.yaml --runs runs"
+    )(serve)
+    app.command(epilog="Example:\n\n  onoma keys keys.yaml search-team")(keys)
+
+
+@show.command
+def serve(
+    extractors: Annotated[list[str], typer.Argument(help="Runs, exports, rules; NAME=PATH gives a name.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8400,
+    key_file: Annotated[Path | None, typer.Option("--keys", help="Keys of those who may use it.")] = None,
+    runs: Annotated[Path | None, typer.Option(help="Folder whose runs admins may load.")] = None,
+    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds that a request may take.")] = 30.0,
+    memory: Annotated[int, typer.Option(min=1, help="Megabytes of adapters in memory, for each base.")] = 512,
+) -> None:
+    """Serve extractors over HTTP; adapters of one base share its batches. Its description is at /docs."""
+    if key_file is None and not _is_loopback(host):
+        raise OnomaError(
+            f"everyone who reaches {host} could use it",
+            mend="Make a key with `onoma keys keys.yaml NAME` and give --keys keys.yaml, or listen on 127.0.0.1.",
+        )
+    import logging
+    import sys
+
+    import uvicorn
+
+    from onoma.serving.api import ServiceSettings, create_app
+    from onoma.serving.engines import Engines
+    from onoma.serving.keys import Keys
+    from onoma.serving.watch import LOG
+
+    known = Keys.read(key_file) if key_file else None
+    engines = Engines(memory=memory * 1024 * 1024)
+    console = show.err()
+    with show.without_collection():
+        for name, path in _named(extractors).items():
+            served = engines.add(name, path)
+            console.print(f"[bold]{name}[/]: {served.kind}, {', '.join(served.labels) or 'any label'}")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    LOG.propagate = False
+    app = create_app(engines, ServiceSettings(deadline=deadline, runs=runs), known)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=int(deadline) + 1
+    )
+    server = uvicorn.Server(config)
+    listening = config.bind_socket()
+    console.print(f"listening on http://{host}:{listening.getsockname()[1]}, described at /docs", soft_wrap=True)
+    server.run([listening])
+
+
+@show.command
+def keys(
+    file: Annotated[Path, typer.Argument(help="The file of keys; made if it is missing.")],
+    name: Annotated[str, typer.Argument(help="Who the key is for; an older key of that name ends.")],
+    role: Annotated[Role, typer.Option(help="An admin may load and unload adapters.")] = Role.user,
+) -> None:
+    """Make an API key. It is shown once; the file holds its hash."""
+    from onoma.serving.keys import new_key
+
+    typer.echo(new_key(file, name, role.value))
+
+
+def _named(arguments: list[str]) -> dict[str, Path]:
+    """Paths by the names that requests will use."""
+    found: dict[str, Path] = {}
+    for argument in arguments:
+        name, given, rest = argument.partition("=")
+        path = Path(rest if given and "/" not in name else argument)
+        name = name if given and "/" not in name else path.name if path.is_dir() else path.stem
+        if name in found:
+            raise OnomaError(f"two extractors are named {name!r}", mend="Give them names: NAME=PATH.")
+        found[name] = path
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

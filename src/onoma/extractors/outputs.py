@@ -1,0 +1,41 @@
+"""Entities in the forms that other tools read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onoma.document import Document
+from onoma.tagging import spans_to_words, write_tags
+
+
+def as_pipeline(document: Document) -> list[dict[str, Any]]:
+    """Entities as ``transformers``' token-classification pipeline gives them when it aggregates.
+
+    Example:
+        >>> from onoma.document import Span
+        >>> as_pipeline(Document("Guwahati is busy.", (Span(0, 8, "LOC", 0.9),)))
+        [{'entity_group': 'LOC', 'score': 0.9, 'word': 'Guwahati', 'start': 0, 'end': 8}]
+    """
+    return [
+        {
+            "entity_group": span.label,
+            "score": 1.0 if span.score is None else span.score,
+            "word": document.surface(span),
+            "start": span.start,
+            "end": span.end,
+        }
+        for span in document.spans
+    ]
+
+
+def as_conll(document: Document) -> str:
+    r"""A document as lines of word and IOB2 tag.
+
+    Example:
+        >>> from onoma.document import Span
+        >>> as_conll(Document("Guwahati is busy", (Span(0, 8, "LOC"),)))
+        'Guwahati\tB-LOC\nis\tO\nbusy\tO\n'
+    """
+    words = document.word_texts()
+    tags = write_tags(spans_to_words(document).spans, len(words))
+    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True))

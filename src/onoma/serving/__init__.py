@@ -1,0 +1,1 @@
+"""Extractors behind a network address and on a page."""

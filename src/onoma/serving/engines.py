@@ -1,0 +1,175 @@
+"""What a service extracts with: adapters of one base together in a bank, everything else by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onoma.document import Document
+from onoma.errors import ModelError, OnomaError, nearest
+from onoma.extractors.base import Extractor
+from onoma.extractors.load import load
+from onoma.models.bases import resolve_base
+from onoma.models.exports import KIND, kind_of
+from onoma.models.runs import RunCard
+
+if TYPE_CHECKING:
+    from onoma.extractors.bank import BankExtractor
+
+MEMORY = 512 * 1024 * 1024
+"""Bytes that the adapters of one base may take; those not used for the longest time make room."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """An extractor that a service offers.
+
+    Args:
+        name: that requests use.
+        kind: ``adapter`` (in a bank), ``run`` (by itself), ``onnx`` or ``other``.
+        labels: entity types that it can give; empty where it takes any.
+        base: of a tagger, as its run names it.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    base: str = ""
+
+
+class Engines:
+    """Extractors by name. Documents for several adapters of one base go through it in the same batches.
+
+    Any thread may call; one call at a time is carried out.
+
+    Args:
+        memory: bytes of resident adapters, for each base.
+
+    Example:
+        >>> engines = Engines()  # doctest: +SKIP
+        >>> engines.add("assamese", Path("runs/assamese"))  # doctest: +SKIP
+        >>> engines.extract([Document("গুৱাহাটী এখন মহানগৰ।")], ["assamese"])  # doctest: +SKIP
+    """
+
+    def __init__(self, *, memory: int = MEMORY) -> None:
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._served: dict[str, Served] = {}
+        self._banks: dict[str, BankExtractor] = {}
+        # By name: the bank that an adapter is in, or the extractor itself.
+        self._bank_of: dict[str, BankExtractor] = {}
+        self._alone: dict[str, Extractor] = {}
+
+    @property
+    def served(self) -> Mapping[str, Served]:
+        """What is offered, by name."""
+        return dict(self._served)
+
+    def find(self, name: str | None) -> Served:
+        """The extractor of a name; without a name, the only one.
+
+        Raises:
+            ModelError: if there is none of that name, or there are several to choose from.
+        """
+        served = self.served
+        if name is None and len(served) == 1:
+            return next(iter(served.values()))
+        if name is None:
+            raise ModelError("no adapter is named", mend=f"Name one: {', '.join(sorted(served)) or 'none is loaded'}.")
+        if name not in served:
+            raise ModelError(f"no adapter {name!r}", mend=nearest(name, served))
+        return served[name]
+
+    def add(self, name: str, path: Path) -> Served:
+        """Load a run, an export, or a file of rules or of an endpoint; one of that name is replaced.
+
+        Raises:
+            OnomaError: if it cannot be loaded; a former one of that name then stays.
+        """
+        with self._lock:
+            return self._add(name, path)
+
+    def remove(self, name: str) -> None:
+        """Stop offering an extractor.
+
+        Raises:
+            ModelError: if there is none of that name.
+        """
+        with self._lock:
+            self.find(name)
+            self._forget(name)
+
+    def extract(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document | OnomaError]:
+        """Find entities in each document with the extractor named beside it.
+
+        A failure is the answer for the documents that it concerns, and does not touch the others.
+
+        Args:
+            documents: any number.
+            names: an extractor for each.
+        """
+        with self._lock:
+            result: list[Document | OnomaError] = list(documents)
+            groups: dict[int, list[int]] = {}
+            for number, name in enumerate(names):
+                groups.setdefault(id(self._bank_of.get(name) or self._alone.get(name)), []).append(number)
+            for numbers in groups.values():
+                try:
+                    found: Sequence[Document | OnomaError] = self._extract(
+                        [documents[number] for number in numbers], [names[number] for number in numbers]
+                    )
+                except OnomaError as error:
+                    found = [error] * len(numbers)
+                for number, document in zip(numbers, found, strict=True):
+                    result[number] = document
+            return result
+
+    def _extract(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document]:
+        """All documents are for one bank, or for one extractor."""
+        self.find(names[0])
+        if names[0] in self._bank_of:
+            return self._bank_of[names[0]].extract(documents, names)
+        return self._alone[names[0]].extract(documents)
+
+    def _add(self, name: str, path: Path) -> Served:
+        bank, alone = None, None
+        if path.is_dir() and kind_of(path) != KIND and (card := RunCard.read(path)).method != "full":
+            bank = self._bank(card)
+            former = self._bank_of.get(name)
+            bank.add(name, path)
+            if former is not None and former is not bank:
+                former.remove(name)
+            served = Served(name, "adapter", card.labels, card.base)
+        else:
+            alone = load(path)
+            kind = "onnx" if kind_of(path) == KIND else "run" if path.is_dir() else "other"
+            served = Served(name, kind, tuple(alone.labels))
+            if name in self._served:
+                self._forget(name)
+        self._alone.pop(name, None)
+        if bank is not None:
+            self._bank_of[name] = bank
+        if alone is not None:
+            self._alone[name] = alone
+        self._served[name] = served
+        return served
+
+    def _bank(self, card: RunCard) -> BankExtractor:
+        from onoma.extractors.bank import BankExtractor
+        from onoma.models.torch_logits import default_device
+
+        key = f"{card.base_checksum} {card.layers}"
+        if key not in self._banks:
+            base = resolve_base(card.base, revision=card.base_revision)
+            self._banks[key] = BankExtractor(base, layers=card.layers, memory=self._memory, device=default_device())
+        return self._banks[key]
+
+    def _forget(self, name: str) -> None:
+        bank = self._bank_of.pop(name, None)
+        if bank is not None:
+            bank.remove(name)
+        self._alone.pop(name, None)
+        del self._served[name]

@@ -1,0 +1,70 @@
+import pytest
+
+import onoma
+from onoma.corpus import load_corpus
+from onoma.deployment.export import export
+from onoma.document import Document
+from onoma.errors import ModelError, OnomaError
+from onoma.serving.engines import Engines
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return [document.text for document in load_corpus("examples:as")["test"]][:12]
+
+
+@pytest.fixture(scope="module")
+def paths(tiny_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    export(tiny_run, folder / "onnx", list(load_corpus("examples:as")["validation"]))
+    (folder / "rules.yaml").write_text("gazetteers: {LOC: [গুৱাহাটী]}\n")
+    return {"adapter": tiny_run, "onnx": folder / "onnx", "other": folder / "rules.yaml"}
+
+
+def spans(documents):
+    return [[(span.start, span.end, span.label) for span in document.spans] for document in documents]
+
+
+def test_all_kinds_answer_what_they_answer_alone(paths, texts):
+    engines = Engines()
+    for kind, path in paths.items():
+        assert engines.add(kind, path).kind == kind
+    engines.add("twin", paths["adapter"])
+    names = [[*paths, "twin"][number % 4] for number in range(len(texts))]
+    found = engines.extract([Document(text) for text in texts], names)
+    alone = {name: onoma.load(paths.get(name, paths["adapter"])).extract(texts) for name in set(names)}
+    assert spans(found) == spans([alone[name][number] for number, name in enumerate(names)])
+    assert engines.served["adapter"].labels == ("LOC", "ORG", "PER")
+
+
+def test_a_failure_is_the_answer_of_its_own_documents(paths):
+    engines = Engines()
+    engines.add("rules", paths["other"])
+    good, bad = engines.extract([Document("গুৱাহাটী"), Document("x")], ["rules", "none"])
+    assert len(good.spans) == 1
+    assert isinstance(bad, OnomaError)
+    assert "no adapter 'none'" in str(bad)
+
+
+def test_names(paths):
+    engines = Engines()
+    with pytest.raises(ModelError, match="none is loaded"):
+        engines.find(None)
+    engines.add("a", paths["other"])
+    assert engines.find(None).name == "a"
+    engines.add("b", paths["adapter"])
+    with pytest.raises(ModelError, match="Name one: a, b"):
+        engines.find(None)
+    with pytest.raises(ModelError, match="no adapter 'c'"):
+        engines.find("c")
+    # Of another kind, under the same name, both ways.
+    assert engines.add("a", paths["adapter"]).kind == "adapter"
+    assert engines.add("a", paths["onnx"]).kind == "onnx"
+    with pytest.raises(OnomaError):
+        engines.add("a", paths["adapter"].parent)
+    assert engines.served["a"].kind == "onnx"
+    engines.remove("a")
+    engines.remove("b")
+    assert engines.served == {}
+    with pytest.raises(ModelError):
+        engines.remove("a")
