@@ -34,6 +34,7 @@ from onoma.errors import OnomaError
 BUG = 70
 _EXTRAS = {
     "spacy": "spacy",
+    "presidio_analyzer": "presidio",
     **dict.fromkeys(("fastapi", "prometheus_client", "starlette", "uvicorn"), "serve"),
     "openai": "label",
     "onnx": "export",

@@ -35,6 +35,8 @@ _ALIKE = 0.999
 _CHECKED = 1_000
 _PROBED = 50
 _TUNED = 200
+_SPINNING = 1.02
+"""Most that spinning threads may slow batches down."""
 _BUDGETS = (512, 1024, 2048, 4096)
 _PIECES_OF_CASING = ("[unused1]", "[unused2]", "[unused3]")
 
@@ -160,7 +162,7 @@ def export(
             probe = _Probe(model, encoder, settings, checked, Path(scratch))
             left_out, parity = _quantized(plain, beside / GRAPH, compare, probe, most_loss, say)
         say("choosing threads and batches")
-        threads, budget = _tune(beside / GRAPH, encoder, settings, checked)
+        threads, budget, spin = _tune(beside / GRAPH, encoder, settings, checked)
         export_card = ExportCard(
             labels=card.labels,
             window=card.window,
@@ -176,6 +178,7 @@ def export(
             temperature=card.temperature,
             threads=threads,
             budget=budget,
+            spin=spin,
             parity=asdict(parity) | {"left_out": list(left_out)},
         )
         export_card.write(beside)
@@ -318,20 +321,22 @@ def _quantized(
 
 def _tune(
     graph: Path, encoder: WordEncoder, settings: TaggerSettings, documents: Sequence[Document]
-) -> tuple[int, int]:
-    """Threads and budget that were fastest on some of the documents, each tried twice, the better time counting."""
+) -> tuple[int, int, bool]:
+    """Threads and budget that were fastest on some of the documents, each tried twice, the better time counting.
+
+    Threads spin while they wait, since that answers single texts sooner, unless it slows batches down.
+    """
     sample = documents[:_TUNED]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    best: tuple[float, int, int] | None = None
-    for threads in sorted({1, max(1, cores // 2), cores}):
-        logits = OnnxLogits(graph, threads)
-        for budget in _BUDGETS:
-            extractor = TaggerExtractor(logits, encoder, settings, budget=budget)
-            seconds = min(_timed(extractor, sample) for _ in range(2))
-            if best is None or seconds < best[0]:
-                best = (seconds, threads, budget)
-    assert best is not None, "there is a thread and a budget"
-    return best[1], best[2]
+
+    def seconds(threads: int, budget: int, spin: bool, tries: int) -> float:
+        extractor = TaggerExtractor(OnnxLogits(graph, threads, spin=spin), encoder, settings, budget=budget)
+        return min(_timed(extractor, sample) for _ in range(tries))
+
+    choices = [(threads, budget) for threads in sorted({1, max(1, cores // 2), cores}) for budget in _BUDGETS]
+    threads, budget = min(choices, key=lambda choice: seconds(*choice, False, 2))
+    spin = seconds(threads, budget, True, 4) <= _SPINNING * seconds(threads, budget, False, 4)
+    return threads, budget, spin
 
 
 def _timed(extractor: TaggerExtractor, documents: Sequence[Document]) -> float:

@@ -33,6 +33,10 @@ class Extractor(ABC):
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """Find entities in a block of documents that fits into memory; answers in the same order."""
 
+    def extract_blocks(self, blocks: Iterable[Sequence[Document]]) -> Iterator[list[Document]]:
+        """Find entities in a stream of blocks; an extractor that can prepare one while it works on another does so."""
+        return map(self.extract_block, blocks)
+
     # A string is a sequence of strings to mypy, hence the ignored overlaps; the first overload that fits counts.
     @overload
     def extract(self, texts: Input) -> Document: ...  # type: ignore[overload-overlap]
@@ -51,7 +55,7 @@ class Extractor(ABC):
         """
         if isinstance(texts, str | Document):
             return self.extract_block([as_document(texts)])[0]
-        stream = itertools.chain.from_iterable(map(self.extract_block, _blocks(texts)))
+        stream = itertools.chain.from_iterable(self.extract_blocks(_blocks(texts)))
         return list(stream) if isinstance(texts, Sequence) else stream
 
 

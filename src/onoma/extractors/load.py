@@ -56,7 +56,8 @@ def _load_onnx(folder: Path) -> TaggerExtractor:
     card = ExportCard.read(folder)
     settings = TaggerSettings.of(card, card.max_pieces)
     encoder = WordEncoder.from_folder(folder, card.rewrite, mark_casing=card.mark_casing)
-    return TaggerExtractor(OnnxLogits(folder / GRAPH, card.threads), encoder, settings, budget=card.budget)
+    logits = OnnxLogits(folder / GRAPH, card.threads, spin=card.spin)
+    return TaggerExtractor(logits, encoder, settings, budget=card.budget)
 
 
 def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:

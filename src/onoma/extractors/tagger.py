@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -171,11 +172,28 @@ class TaggerExtractor(Extractor):
         A word that the tokenizer leaves nothing of has zeros, which say nothing for or against a tag, so that it
         follows its neighbours; but no entity begins with it.
         """
-        return self._score([self.read(document) for document in documents])
+        return self._score(self._read_all(documents))
 
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """See :class:`onoma.extractors.Extractor`."""
-        readings = [self.read(document) for document in documents]
+        return self._find(self._read_all(documents))
+
+    def extract_blocks(self, blocks: Iterable[Sequence[Document]]) -> Iterator[list[Document]]:
+        """See :class:`onoma.extractors.Extractor`; the next block is cut and encoded while the model reads this one."""
+        with ThreadPoolExecutor(1, "onoma-reader") as pool:
+            ahead: Future[list[Reading]] | None = None
+            for block in blocks:
+                following = pool.submit(self._read_all, block)
+                if ahead is not None:
+                    yield self._find(ahead.result())
+                ahead = following
+            if ahead is not None:
+                yield self._find(ahead.result())
+
+    def _read_all(self, documents: Sequence[Document]) -> list[Reading]:
+        return [self.read(document) for document in documents]
+
+    def _find(self, readings: Sequence[Reading]) -> list[Document]:
         return decode(readings, self._score(readings), self.settings)
 
     def _score(self, readings: Sequence[Reading]) -> list[Floats]:

@@ -30,6 +30,7 @@ class ExportCard:
         method: how the base was adapted.
         threads: that were fastest where it was exported, by a short measurement; 0 leaves it to the runtime.
         budget: padded pieces of a batch, chosen likewise.
+        spin: whether idle threads wait without sleeping, chosen likewise.
         parity: how the graph differs from the run, as measured before it was accepted.
     """
 
@@ -47,6 +48,7 @@ class ExportCard:
     temperature: float = 1.0
     threads: int = 0
     budget: int = 2048
+    spin: bool = False
     parity: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:

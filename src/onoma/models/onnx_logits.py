@@ -16,6 +16,8 @@ class OnnxLogits:
     Args:
         path: the graph.
         threads: of a matrix product; 0 leaves it to the runtime.
+        spin: let idle threads wait for work without sleeping. A single text is answered sooner; whoever encodes and
+            decodes meanwhile has less of the cores.
 
     Raises:
         ModelError: if the file is no graph.
@@ -25,7 +27,7 @@ class OnnxLogits:
         threads: of a matrix product.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, *, spin: bool = False) -> None:
         import onnxruntime
 
         self.path = path
@@ -34,8 +36,7 @@ class OnnxLogits:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Idle threads that spin take the cores from whoever encodes and decodes meanwhile.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class of their own

@@ -1,0 +1,1 @@
+"""Extractors inside other libraries."""
