@@ -334,7 +334,7 @@ def _tune(
         return min(_timed(extractor, sample) for _ in range(tries))
 
     choices = [(threads, budget) for threads in sorted({1, max(1, cores // 2), cores}) for budget in _BUDGETS]
-    threads, budget = min(choices, key=lambda choice: seconds(*choice, False, 2))
+    threads, budget = min(choices, key=lambda choice: seconds(choice[0], choice[1], False, 2))
     spin = seconds(threads, budget, True, 4) <= _SPINNING * seconds(threads, budget, False, 4)
     return threads, budget, spin
 

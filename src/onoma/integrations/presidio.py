@@ -12,6 +12,7 @@ from onoma.extractors.load import load
 
 ENTITIES: Mapping[str, str] = {"PER": "PERSON", "LOC": "LOCATION", "ORG": "ORGANIZATION"}
 """Presidio's names of common types; others keep theirs."""
+_NAME = "OnomaRecognizer"
 
 
 class OnomaRecognizer(EntityRecognizer):
@@ -29,9 +30,7 @@ class OnomaRecognizer(EntityRecognizer):
     def __init__(self, model: str | Path, *, language: str = "en", entities: Mapping[str, str] = ENTITIES) -> None:
         self._extractor = load(model)
         self._names = {label: entities.get(label, label) for label in self._extractor.labels}
-        super().__init__(
-            supported_entities=sorted(set(self._names.values())), supported_language=language, name="OnomaRecognizer"
-        )
+        super().__init__(supported_entities=sorted(set(self._names.values())), supported_language=language, name=_NAME)
 
     def load(self) -> None:
         """Nothing is left to load."""
@@ -46,7 +45,7 @@ class OnomaRecognizer(EntityRecognizer):
                 end=span.end,
                 score=1.0 if span.score is None else span.score,
                 analysis_explanation=AnalysisExplanation(
-                    recognizer=self.name, original_score=1.0 if span.score is None else span.score
+                    recognizer=_NAME, original_score=1.0 if span.score is None else span.score
                 ),
             )
             for span in document.spans
