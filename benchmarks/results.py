@@ -20,8 +20,8 @@ def write_section(title: str, command: str, lines: Sequence[str]) -> None:
     text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else _HEAD
     head, *sections = re.split(r"(?m)^## ", text)
     kept = {section.partition("\n")[0]: section.partition("\n")[2].strip("\n") for section in sections}
-    kept[title] = "\n".join(["", f"`{command}` on {machine()}", "", *lines]).rstrip()
-    body = "\n".join(f"## {name}\n{content}\n" for name, content in kept.items())
+    kept[title] = "\n".join([f"`{command}` on {machine()}", "", *lines]).rstrip()
+    body = "\n".join(f"## {name}\n\n{content.strip()}\n" for name, content in kept.items())
     RESULTS.write_text(f"{head.rstrip()}\n\n{body}", encoding="utf-8")
     print(f"## {title}\n{kept[title]}")
 

@@ -85,8 +85,8 @@ def main() -> None:
         f"--epochs {wanted.epochs}",
         [
             f"LoRA of rank 16 on all linear layers of {wanted.base}, learning rate {RATE:g}, the same sentences; "
-            "stock: transformers' Trainer, PEFT and a collator that pads batches of 16 to their longest row. Seeds in turns, "
-            "medians of the seconds; pieces are those of the text, without padding.",
+            "stock: transformers' Trainer, PEFT and a collator that pads batches of 16 to their longest row. Seeds in "
+            "turns, medians of the seconds; pieces are those of the text, without padding.",
             "",
             *table(("system", "seconds", "pieces/s", "ratio", "validation F1 by seed"), rows),
         ],
@@ -142,7 +142,9 @@ def stock(
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
     rows = Rows(documents[: wanted.sentences], tokenizer, settings.tags)
     set_seed(seed)
-    adapter = LoraConfig(task_type=TaskType.TOKEN_CLS, r=16, lora_alpha=32, target_modules="all-linear")
+    adapter = LoraConfig(
+        task_type=TaskType.TOKEN_CLS, r=16, lora_alpha=32, target_modules="all-linear", exclude_modules=["classifier"]
+    )
     model: Any = get_peft_model(new_classifier(base, settings.tags.tags), adapter)
     trainer = Trainer(
         model=model,
