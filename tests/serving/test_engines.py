@@ -6,6 +6,8 @@ from onoma.deployment.export import export
 from onoma.document import Document
 from onoma.errors import ModelError, OnomaError
 from onoma.serving.engines import Engines
+from onoma.training.recipe import parse_recipe
+from onoma.training.stages import train
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,18 @@ def test_a_failure_is_the_answer_of_its_own_documents(paths):
     assert len(good.spans) == 1
     assert isinstance(bad, OnomaError)
     assert "no adapter 'none'" in str(bad)
+
+
+def test_an_adapter_that_cannot_share_runs_by_itself(tiny_recipe, paths, texts, tmp_path):
+    stage = {"name": "one", "train": ["as"], "training": {"max_steps": 2}}
+    content = tiny_recipe(name="letters", adapter={"rank": 2, "letters": "ৰ"}, stages=[stage], evaluate=[])
+    run = train(parse_recipe(content), runs=tmp_path).folder
+    engines = Engines()
+    engines.add("x", paths["adapter"])
+    assert engines.add("x", run).kind == "run"
+    found = engines.extract([Document(text) for text in texts], ["x"] * len(texts))
+    assert spans(found) == spans(onoma.load(run).extract(texts))
+    assert engines.add("x", paths["adapter"]).kind == "adapter"
 
 
 def test_names(paths):

@@ -32,6 +32,10 @@ from onoma.models.bases import Base
 from onoma.models.runs import RunCard
 
 
+class NotSharedError(ModelError):
+    """A run's adapter changes what all rows of a batch share, so it cannot stand in a bank; by itself it runs."""
+
+
 @dataclass(frozen=True)
 class Resident:
     """An adapter in a bank.
@@ -72,7 +76,7 @@ class AdapterBank:
         model: Any = new_classifier(base, ["O"], layers)
         head = model.get_submodule(head_name(model))
         if not isinstance(head, torch.nn.Linear):
-            raise ModelError(f"the head of {base.name!r} is no single layer, so it cannot be held in a bank")
+            raise NotSharedError(f"the head of {base.name!r} is no single layer, so it cannot be held in a bank")
         self._head = _Heads(head.in_features, self._rows)
         model.set_submodule(head_name(model), self._head)
         self._model = model.eval().to(device)
@@ -82,11 +86,12 @@ class AdapterBank:
         """Put the adapter of a run into the bank; one of that name is replaced.
 
         Raises:
-            ModelError: if it was trained on another base, or does more than low-rank updates of linear layers.
+            ModelError: if it was trained on another base.
+            NotSharedError: if it does more than low-rank updates of linear layers.
         """
         card = RunCard.read(run)
         if card.method == "full" or card.layers != self.layers:
-            raise ModelError(
+            raise NotSharedError(
                 "this run is no adapter on the bank's base",
                 where=str(run),
                 mend="Load it by itself with onoma.load.",
@@ -94,7 +99,9 @@ class AdapterBank:
         check_base(card, self.base, str(run))
         updates, head, embeddings = read_updates(read_weights(run / ADAPTER_WEIGHTS), read_config(run))
         if embeddings:
-            raise ModelError("this adapter changes word embeddings, which all rows of a batch share", where=str(run))
+            raise NotSharedError(
+                "this adapter changes word embeddings, which all rows of a batch share", where=str(run)
+            )
         if name in self.residents:
             self.remove(name)
         slot = min(set(range(len(self.residents) + 1)) - {one.slot for one in self.residents.values()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -135,27 +136,28 @@ class Engines:
         return self._alone[names[0]].extract(documents)
 
     def _add(self, name: str, path: Path) -> Served:
-        bank, alone = None, None
         if path.is_dir() and kind_of(path) != KIND and (card := RunCard.read(path)).method != "full":
-            bank = self._bank(card)
-            former = self._bank_of.get(name)
-            bank.add(name, path)
-            if former is not None and former is not bank:
-                former.remove(name)
-            served = Served(name, "adapter", card.labels, card.base)
-        else:
-            alone = load(path)
-            kind = "onnx" if kind_of(path) == KIND else "run" if path.is_dir() else "other"
-            served = Served(name, kind, tuple(alone.labels))
-            if name in self._served:
-                self._forget(name)
+            from onoma.models.bank import NotSharedError
+
+            with contextlib.suppress(NotSharedError):
+                return self._share(name, path, card)
+        alone = load(path)
+        if name in self._served:
+            self._forget(name)
+        self._alone[name] = alone
+        kind = "onnx" if kind_of(path) == KIND else "run" if path.is_dir() else "other"
+        self._served[name] = Served(name, kind, tuple(alone.labels))
+        return self._served[name]
+
+    def _share(self, name: str, path: Path, card: RunCard) -> Served:
+        bank, former = self._bank(card), self._bank_of.get(name)
+        bank.add(name, path)
+        if former is not None and former is not bank:
+            former.remove(name)
         self._alone.pop(name, None)
-        if bank is not None:
-            self._bank_of[name] = bank
-        if alone is not None:
-            self._alone[name] = alone
-        self._served[name] = served
-        return served
+        self._bank_of[name] = bank
+        self._served[name] = Served(name, "adapter", card.labels, card.base)
+        return self._served[name]
 
     def _bank(self, card: RunCard) -> BankExtractor:
         from onoma.extractors.bank import BankExtractor
