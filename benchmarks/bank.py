@@ -8,6 +8,7 @@ python benchmarks/bank.py runs/assamese ../shared/data/stackoverflow --adapters 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def main() -> None:
     base = resolve_base(card.base, revision=card.base_revision)
     settings = TaggerSettings.of(card, base.max_pieces)
     encoder = WordEncoder.from_folder(base.folder, card.rewrite)
-    documents = [document for _, document in zip(range(wanted.sentences), load_corpus(wanted.corpus)["test"])]  # noqa: B905
+    documents = list(itertools.islice(load_corpus(wanted.corpus)["test"], wanted.sentences))
     rows = [window.ids for document in documents for window in encode_windows(document, encoder, settings)]
     draw = np.random.default_rng(1)
     batches = []

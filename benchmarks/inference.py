@@ -8,6 +8,7 @@ python benchmarks/inference.py runs/it ../shared/data/stackoverflow --labels rec
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
@@ -48,7 +49,7 @@ def main() -> None:
     gold = load_corpus(wanted.corpus)
     if wanted.labels:
         gold = relabel(gold, read_label_map(wanted.labels)).corpus
-    documents = [document for _, document in zip(range(wanted.limit), gold["test"])]  # noqa: B905
+    documents = list(itertools.islice(gold["test"], wanted.limit))
     long = long_documents(documents)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -34,7 +35,7 @@ def bench(
     from onoma.corpus import load_corpus
     from onoma.deployment.benchmark import bench as measure
 
-    documents = [document for _, document in zip(range(limit), load_corpus(on)[split], strict=False)]
+    documents = list(itertools.islice(load_corpus(on)[split], limit))
     console = show.err()
     with tempfile.TemporaryDirectory() as scratch:
         results, limits = measure(

@@ -1,11 +1,10 @@
-"""Entities in the forms that other tools read."""
+"""Entities in the form that another library gives them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from onoma.document import Document
-from onoma.tagging import spans_to_words, write_tags
 
 
 def as_pipeline(document: Document) -> list[dict[str, Any]]:
@@ -26,16 +25,3 @@ def as_pipeline(document: Document) -> list[dict[str, Any]]:
         }
         for span in document.spans
     ]
-
-
-def as_conll(document: Document) -> str:
-    r"""A document as lines of word and IOB2 tag.
-
-    Example:
-        >>> from onoma.document import Span
-        >>> as_conll(Document("Guwahati is busy", (Span(0, 8, "LOC"),)))
-        'Guwahati\tB-LOC\nis\tO\nbusy\tO\n'
-    """
-    words = document.word_texts()
-    tags = write_tags(spans_to_words(document).spans, len(words))
-    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True))

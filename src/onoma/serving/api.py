@@ -17,9 +17,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from onoma import __version__
+from onoma.corpus.formats.conll import word_lines
 from onoma.document import Document
 from onoma.errors import DataError, ModelError, OnomaError, nearest
-from onoma.extractors.outputs import as_conll, as_pipeline
+from onoma.extractors.outputs import as_pipeline
 from onoma.serving.batcher import Batcher, DeadlineError, QueueFullError
 from onoma.serving.engines import Engines, Served
 from onoma.serving.keys import Key, Keys
@@ -168,7 +169,7 @@ async def extract(body: ExtractRequest, request: Request, service: Service, call
     if body.format == "pipeline":
         answer.pipeline = [as_pipeline(document) for document in kept]
     elif body.format == "conll":
-        answer.conll = [as_conll(document) for document in kept]
+        answer.conll = [word_lines(document) for document in kept]
     else:
         answer.documents = [_found(document) for document in kept]
     return answer

@@ -57,11 +57,20 @@ def write(documents: Iterable[Document], path: Path) -> None:
     with atomic_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as handle:
         for document in documents:
             check_text(document)
-            words = document.word_texts()
-            tags = write_tags(spans_to_words(document).spans, len(words))
-            for word, tag in zip(words, tags, strict=True):
-                handle.write(f"{_UNCARRIABLE.sub(' ', word)}\t{tag}\n")
-            handle.write("\n")
+            handle.write(word_lines(document) + "\n")
+
+
+def word_lines(document: Document) -> str:
+    r"""A document as ``word<TAB>tag`` lines in IOB2.
+
+    Example:
+        >>> from onoma.document import Span
+        >>> word_lines(Document("Guwahati is busy", (Span(0, 8, "LOC"),)))
+        'Guwahati\tB-LOC\nis\tO\nbusy\tO\n'
+    """
+    words = document.word_texts()
+    tags = write_tags(spans_to_words(document).spans, len(words))
+    return "".join(f"{_UNCARRIABLE.sub(' ', word)}\t{tag}\n" for word, tag in zip(words, tags, strict=True))
 
 
 def _blocks(path: Path, tag_column: int) -> Iterator[list[tuple[int, list[str]]]]:
