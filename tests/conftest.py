@@ -77,35 +77,10 @@ def documents(draw: Any, *, on_words: bool = False) -> Document:
 def make_base(folder: Path, *, seed: int = 0, tokenizer: str = "unigram") -> Path:
     """A BERT of two layers with a tokenizer trained on the examples."""
     import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import processors
     from transformers import BertConfig, BertModel
 
-    sentences = [
-        document.text for name in ("hi", "bn", "as", "en-it") for document in load_corpus(f"examples:{name}")["train"]
-    ]
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    if tokenizer == "unigram":
-        built = Tokenizer(models.Unigram())
-        built.normalizer = normalizers.NFKC()
-        built.pre_tokenizer = pre_tokenizers.Metaspace()
-        trainer: Any = trainers.UnigramTrainer(
-            vocab_size=1200, special_tokens=special, unk_token="<unk>", show_progress=False
-        )
-    elif tokenizer == "wordpiece":
-        built = Tokenizer(models.WordPiece(unk_token="<unk>"))
-        built.normalizer = normalizers.BertNormalizer()
-        built.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        trainer = trainers.WordPieceTrainer(vocab_size=1200, special_tokens=special, show_progress=False)
-    else:
-        built = Tokenizer(models.BPE())
-        built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        trainer = trainers.BpeTrainer(
-            vocab_size=1200,
-            special_tokens=special,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        )
-    built.train_from_iterator(sentences, trainer)
+    built = make_tokenizer(tokenizer)
     built.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[(name, built.token_to_id(name)) for name in ("<s>", "</s>")]
     )
@@ -123,6 +98,75 @@ def make_base(folder: Path, *, seed: int = 0, tokenizer: str = "unigram") -> Pat
     )
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
+
+
+def make_decoder(folder: Path, *, seed: int = 0) -> Path:
+    """A Llama of two layers with a byte-level tokenizer trained on the examples."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    built = make_tokenizer("bpe")
+    folder.mkdir(parents=True)
+    built.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"eos_token": "</s>", "pad_token": "<pad>", "tokenizer_class": "PreTrainedTokenizerFast"})
+    )
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=built.get_vocab_size(),
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=128,
+        max_position_embeddings=2048,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+        tie_word_embeddings=True,
+        initializer_range=0.3,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def make_tokenizer(kind: str) -> Any:
+    """A tokenizer of 1,200 pieces trained on the examples; no post-processing."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    sentences = [
+        document.text for name in ("hi", "bn", "as", "en-it") for document in load_corpus(f"examples:{name}")["train"]
+    ]
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    if kind == "unigram":
+        built = Tokenizer(models.Unigram())
+        built.normalizer = normalizers.NFKC()
+        built.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer: Any = trainers.UnigramTrainer(
+            vocab_size=1200, special_tokens=special, unk_token="<unk>", show_progress=False
+        )
+    elif kind == "wordpiece":
+        built = Tokenizer(models.WordPiece(unk_token="<unk>"))
+        built.normalizer = normalizers.BertNormalizer()
+        built.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(vocab_size=1200, special_tokens=special, show_progress=False)
+    else:
+        built = Tokenizer(models.BPE())
+        built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        built.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=1200,
+            special_tokens=special,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+    built.train_from_iterator(sentences, trainer)
+    return built
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_decoder(tmp_path_factory.mktemp("bases") / "tiny-decoder")
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +210,34 @@ def tiny_run(tiny_recipe: Callable[..., dict[str, Any]], tmp_path_factory: pytes
     }
     content = tiny_recipe(training=training)
     return train(parse_recipe(content), runs=tmp_path_factory.mktemp("runs")).folder
+
+
+@pytest.fixture(scope="session")
+def writer_recipe(tiny_decoder: Path) -> Callable[..., dict[str, Any]]:
+    """Makes a recipe of a generator; keyword arguments replace keys."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        return {
+            "name": "writer",
+            "base": str(tiny_decoder),
+            "generator": {"sample": 4, "open": 0.0, "drop": 0.0},
+            "data": {"source": "examples:{corpus}", "corpora": {"en-it": {}}},
+            "adapter": {"rank": 8, "alpha": 16},
+            "training": {"learning_rate": 1e-2, "batch_pieces": 512, "precision": "fp32", "epochs": 2},
+            "stages": [{"name": "it", "train": ["en-it"], "validation": ["en-it"]}],
+            "evaluate": ["en-it"],
+        } | changes
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def writer(writer_recipe: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a tiny generator."""
+    from onoma.training.recipe import parse_recipe
+    from onoma.training.stages import train
+
+    return train(parse_recipe(writer_recipe()), runs=tmp_path_factory.mktemp("writers")).folder
 
 
 @pytest.fixture

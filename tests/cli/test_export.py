@@ -21,3 +21,11 @@ def test_figures_for_programs(onoma_cli, tiny_run, tmp_path):
     assert done["parity"]["same"] == 1.0
     assert done["loss"] == 0
     assert done["pieces"][1] < done["pieces"][0]
+
+
+def test_a_generator_becomes_a_folder_of_four_bits(onoma_cli, writer, tmp_path):
+    done = onoma_cli("export", writer, tmp_path / "int4", "--most-loss", "1", "--json").json
+    assert done["format"] == "genai"
+    done = onoma_cli("export", writer, tmp_path / "onnx", "--to", "onnx")
+    assert done.code == 5
+    assert "a generator cannot be exported to onnx" in done.err

@@ -65,3 +65,22 @@ def test_bytes_of_the_command_line_that_are_no_utf8(rules):
     assert done.returncode == 0
     assert json.loads(done.stdout)["text"] == "Rome \udcff"
     assert len(json.loads(done.stdout)["spans"]) == 1
+
+
+def test_a_generator_is_asked_for_other_types(onoma_cli, writer, rules):
+    text = "Ubuntu 22.04 throws a NullPointerException"
+    done = onoma_cli("extract", writer, text, "--labels", "river, city", "--output", "jsonl")
+    assert {span["label"] for span in json.loads(done.out)["spans"]} <= {"river", "city"}
+    assert onoma_cli("extract", writer, text, "--labels", "any").code == 0
+    done = onoma_cli("extract", rules, text, "--labels", "river")
+    assert done.code == 5
+    assert "cannot be asked for other types than its own" in done.err
+
+
+def test_what_a_grammar_is_worth_can_be_seen(onoma_cli, writer):
+    done = onoma_cli("evaluate", writer, "examples:en-it", "--no-grounded", "--json")
+    effort = json.loads(done.out)["effort"]
+    assert effort["texts"] == 15
+    assert effort["invalid"] > 0
+    done = onoma_cli("evaluate", writer, "examples:en-it")
+    assert "0 answers of faulty form" in done.out

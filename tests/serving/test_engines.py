@@ -82,3 +82,17 @@ def test_names(paths):
     assert engines.served == {}
     with pytest.raises(ModelError):
         engines.remove("a")
+
+
+def test_generators_of_one_base_share_it(writer, paths):
+    read = ["Ubuntu 22.04 throws", "Java on Windows"]
+    engines = Engines()
+    for name in ("writer", "twin"):
+        assert engines.add(name, writer).kind == "adapter"
+    engines.add("rules", paths["other"])
+    found = engines.extract([Document(text) for text in read * 2], ["writer", "writer", "twin", "twin"])
+    assert spans(found) == spans(onoma.load(writer).extract(read * 2))
+    engines.remove("twin")
+    assert set(engines.served) == {"writer", "rules"}
+    engines.add("writer", paths["other"])
+    assert engines.served["writer"].kind == "other"

@@ -17,9 +17,9 @@ from onoma.annotation.weak import Vote, join_answers
 from onoma.document import Document
 from onoma.errors import DataError
 from onoma.extractors import apis
-from onoma.extractors.answers import request_key
+from onoma.extractors.answers import Findings, request_key
 from onoma.extractors.base import Extractor
-from onoma.extractors.endpoint import EndpointExtractor, Findings
+from onoma.extractors.endpoint import EndpointExtractor
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,9 @@ def evaluate(
     ] = None,
     base: Annotated[str | None, typer.Option(help="Where the run's base lies now.")] = None,
     format: Annotated[str | None, typer.Option(help="Format of the corpora, if their names do not tell.")] = None,
+    grounded: Annotated[
+        bool, typer.Option(help="Hold a generator's answers to its grammar; without, to see what that is worth.")
+    ] = True,
     predictions: Annotated[Path | None, typer.Option(help="Write the predicted documents to this file.")] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
@@ -37,6 +40,7 @@ def evaluate(
     from onoma.evaluation.evaluate import evaluate as score
     from onoma.evaluation.evaluate import sentence_key
     from onoma.extractors.endpoint import EndpointExtractor
+    from onoma.extractors.generator import GeneratorExtractor, ask_for
     from onoma.extractors.load import load
 
     gold = load_corpus(corpus, format=format)
@@ -46,14 +50,18 @@ def evaluate(
         seen = {sentence_key(document) for document in load_corpus(train, format=format)["train"]}
     elif "train" in gold and split != "train":
         seen = {sentence_key(document) for document in gold["train"]}
-    loaded = load(extractor, base=base)
+    loaded = ask_for(load(extractor, base=base), {label for part in gold.values() for label in part.label_counts})
+    if isinstance(loaded, GeneratorExtractor) and not grounded:
+        loaded = loaded.with_settings(grounded=False)
     found = score(loaded, documents, seen=seen)
     usage = loaded.usage.to_dict() if isinstance(loaded, EndpointExtractor) else None
+    effort = loaded.effort.to_dict() if isinstance(loaded, GeneratorExtractor) else None
     if predictions is not None:
         save_corpus({split: found.predicted}, predictions)
     if as_json:
         result = {"extractor": extractor, "corpus": corpus, "split": split, **found.to_dict()}
         result |= {"usage": usage} if usage else {}
+        result |= {"effort": effort} if effort else {}
         typer.echo(json.dumps(result, ensure_ascii=False))
         return
     rows = []
@@ -74,8 +82,18 @@ def evaluate(
             f"{usage['requests']} requests, {usage['seconds'] / max(1, usage['requests']):.2f} s each, "
             f"{usage['input_tokens']} + {usage['output_tokens']} tokens, cost {usage['cost']:.4f}"
         )
-        mentions = ", ".join(f"{count} {status}" for status, count in usage["statuses"].items())
+        _show_findings(usage)
+    if effort:
         console.print(
-            f"{usage['invalid']} answers of faulty form; mentions: {mentions or 'none'}, "
-            f"{usage['other_labels']} of types not asked for"
+            f"{effort['prompt_pieces']} pieces read, {effort['pieces']} written in {effort['steps']} steps; "
+            f"{effort['cut_off']} answers grew too long"
         )
+        _show_findings(effort)
+
+
+def _show_findings(findings: dict[str, Any]) -> None:
+    mentions = ", ".join(f"{count} {status}" for status, count in findings["statuses"].items())
+    show.out().print(
+        f"{findings['invalid']} answers of faulty form; mentions: {mentions or 'none'}, "
+        f"{findings['other_labels']} of types not asked for"
+    )

@@ -8,13 +8,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onoma.cli import show
 from onoma.document import Document
-from onoma.errors import DataError
+from onoma.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from onoma.extractors.base import Extractor
 
 
 class Output(StrEnum):
@@ -50,6 +53,9 @@ def extract(
     ],
     output: Annotated[Output, typer.Option(help="text is for people, the others for programs.")] = Output.text,
     unit: Annotated[Unit, typer.Option(help="What of a plain text file is one document.")] = Unit.line,
+    labels: Annotated[
+        str | None, typer.Option(help="Types to ask a generator for, such as river,city; any lets it choose.")
+    ] = None,
     base: Annotated[str | None, typer.Option(help="Where the run's base lies now.")] = None,
 ) -> None:
     """Find entities in texts, files or standard input, in a stream of any length."""
@@ -57,6 +63,8 @@ def extract(
         from onoma.extractors.load import load
 
         found = load(extractor, base=base)
+        if labels is not None:
+            found = _asked(found, labels)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A byte of the command line that is no UTF-8 becomes \udcff, which JSON reads back as what it was.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -69,6 +77,18 @@ def extract(
             sys.stdout.write(_conll(document))
         else:
             console.print(show.highlighted(document, found.labels), soft_wrap=True)
+
+
+def _asked(extractor: Extractor, labels: str) -> Extractor:
+    from onoma.extractors.generator import GeneratorExtractor
+
+    if not isinstance(extractor, GeneratorExtractor):
+        raise ModelError(
+            "this extractor cannot be asked for other types than its own",
+            where="--labels",
+            mend=f"It finds {', '.join(extractor.labels)}; a generator takes any types.",
+        )
+    return extractor.with_labels(None if labels == "any" else [label.strip() for label in labels.split(",")])
 
 
 def _documents(texts: Iterable[str], unit: Unit) -> Iterator[Document]:

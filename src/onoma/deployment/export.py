@@ -47,14 +47,14 @@ class Parity:
 
     Args:
         documents: compared.
-        largest_difference: of logits.
+        largest_difference: of logits; None where these are not compared.
         same: share of documents with the same spans.
         f1_before, f1_after: strict F1 against the documents' own spans; None where they have none.
         interval_before, interval_after: their bootstrap 95 % intervals.
     """
 
     documents: int
-    largest_difference: float
+    largest_difference: float | None
     same: float
     f1_before: float | None = None
     f1_after: float | None = None
@@ -145,7 +145,7 @@ def export(
             return _compare(model, after, encoder, settings, checked, expected)
 
         parity = compare(plain)
-        if parity.largest_difference > _CLOSE or parity.same < _ALIKE:
+        if (parity.largest_difference or 0.0) > _CLOSE or parity.same < _ALIKE:
             raise ModelError(
                 f"the graph does not do what the run does: logits differ by {parity.largest_difference:.2g}, "
                 f"{parity.same:.1%} of documents have the same entities",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 
@@ -28,6 +29,37 @@ class Answer:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float = 0.0
+
+
+@dataclass
+class Findings:
+    """How a model's answers were.
+
+    Args:
+        invalid: answers whose form was faulty.
+        statuses: mentions by how they were found in the text, see :mod:`onoma.extractors.grounding`.
+        other_labels: mentions with a type that was not asked for; they are dropped.
+        outvoted: spans that half of the samples or fewer had.
+        withdrawn: spans that the model did not stand by.
+    """
+
+    invalid: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    other_labels: int = 0
+    outvoted: int = 0
+    withdrawn: int = 0
+
+    def add(self, other: Findings) -> None:
+        """Add up."""
+        self.invalid += other.invalid
+        self.statuses.update(other.statuses)
+        self.other_labels += other.other_labels
+        self.outvoted += other.outvoted
+        self.withdrawn += other.withdrawn
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self) | {"statuses": dict(self.statuses)}
 
 
 class Memory(Protocol):

@@ -176,10 +176,10 @@ class Inline(Codec):
         position = 0
         for span in document.spans:
             if span.start >= position:
-                parts.append(self._escape(document.text[position : span.start]))
-                parts.append(f"[{self._escape(document.surface(span))}|{self._escape(span.label)}]")
+                parts.append(escape_inline(document.text[position : span.start]))
+                parts.append(f"[{escape_inline(document.surface(span))}|{escape_inline(span.label)}]")
                 position = span.end
-        return "".join([*parts, self._escape(document.text[position:])])
+        return "".join([*parts, escape_inline(document.text[position:])])
 
     def parse(self, answer: str) -> Parsed:
         """See :class:`Codec`. Mentions alone; :meth:`decode` also uses what stands between them."""
@@ -208,9 +208,6 @@ class Inline(Codec):
         copied.append(answer[position:])
         return spans if "".join(copied) == text else super().decode(answer, text)
 
-    def _escape(self, text: str) -> str:
-        return self._SPECIAL.sub(lambda match: f"\\{match.group()}", text)
-
     @staticmethod
     def _plain(text: str) -> str:
         return regex.sub(r"\\(.)", r"\1", text, flags=regex.DOTALL)
@@ -228,6 +225,26 @@ def find_codec(name: str) -> Codec:
     if name not in CODECS:
         raise OnomaError(f"no codec {name!r}", mend=nearest(name, CODECS))
     return CODECS[name]
+
+
+def escape_json(text: str) -> str:
+    r"""A text as it stands between the quotes of a JSON string.
+
+    Example:
+        >>> escape_json('say "so"')
+        'say \\"so\\"'
+    """
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def escape_inline(text: str) -> str:
+    r"""A text as it stands in the codec ``inline``.
+
+    Example:
+        >>> escape_inline("a[0]")
+        'a\\[0\\]'
+    """
+    return Inline._SPECIAL.sub(lambda match: f"\\{match.group()}", text)
 
 
 class _Pairs(list[Any]):

@@ -21,7 +21,7 @@ import regex
 from onoma.document import Document, Span
 from onoma.errors import ModelError
 from onoma.extractors import apis
-from onoma.extractors.answers import Answer, Memory, request_key
+from onoma.extractors.answers import Answer, Findings, Memory, request_key
 from onoma.extractors.base import Extractor
 from onoma.extractors.codecs import Codec, find_codec
 from onoma.extractors.endpoint_file import OPENAI, EndpointFile, Examples, read_endpoint_file
@@ -33,37 +33,6 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 _LIST = regex.compile(r"\[[\d,\s]*\]")
-
-
-@dataclass
-class Findings:
-    """How a model's answers were.
-
-    Args:
-        invalid: answers whose form was faulty.
-        statuses: mentions by how they were found in the text, see :mod:`onoma.extractors.grounding`.
-        other_labels: mentions with a type that was not asked for; they are dropped.
-        outvoted: spans that half of the samples or fewer had.
-        withdrawn: spans that the model did not stand by.
-    """
-
-    invalid: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    other_labels: int = 0
-    outvoted: int = 0
-    withdrawn: int = 0
-
-    def add(self, other: Findings) -> None:
-        """Add up."""
-        self.invalid += other.invalid
-        self.statuses.update(other.statuses)
-        self.other_labels += other.other_labels
-        self.outvoted += other.outvoted
-        self.withdrawn += other.withdrawn
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
-        return asdict(self) | {"statuses": dict(self.statuses)}
 
 
 @dataclass

@@ -12,6 +12,7 @@ from onoma.extractors.base import Extractor
 from onoma.extractors.rules import RulesExtractor
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings
 from onoma.files import read_table
+from onoma.models import generator_card
 from onoma.models.bases import Base, is_hub_id, resolve_base
 from onoma.models.exports import GRAPH, KIND, ExportCard, kind_of
 from onoma.models.onnx_logits import OnnxLogits
@@ -34,14 +35,23 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     """
     path = Path(name)
     if path.is_dir():
-        return _load_onnx(path) if kind_of(path) == KIND else _load_tagger(path, base)
+        return _load_folder(path, base)
     if path.suffix in {".yaml", ".yml"}:
         return _load_file(path)
     if path.exists() or not is_hub_id(str(name)) or "/" not in str(name):
         raise ModelError(
             "no such run", where=str(name), mend="Name a run folder, a rules file or a hub id (owner/name)."
         )
-    return _load_tagger(_from_hub(str(name)), base)
+    return _load_folder(_from_hub(str(name)), base)
+
+
+def _load_folder(folder: Path, base: str | None) -> Extractor:
+    kind = kind_of(folder)
+    if kind == KIND:
+        return _load_onnx(folder)
+    if kind in {generator_card.KIND, generator_card.EXPORT_KIND}:
+        return _load_generator(folder, base)
+    return _load_tagger(folder, base)
 
 
 def _load_file(path: Path) -> Extractor:
@@ -78,6 +88,19 @@ def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
         model: Any = load_merged(folder, card, base, settings.tags.tags)
     model.to(default_device())
     return TaggerExtractor(TorchLogits(model), encoder, settings)
+
+
+def _load_generator(folder: Path, base_name: str | None) -> Extractor:
+    from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings
+    from onoma.models.generators import base_of, load_decoder
+
+    card = generator_card.GeneratorCard.read(folder)
+    if card.exported:
+        from onoma.models.genai_decoder import GenaiDecoder
+
+        return GeneratorExtractor(GenaiDecoder(folder), GeneratorSettings.of(card))
+    decoder = load_decoder(folder, card, base_of(folder, card, base_name))
+    return GeneratorExtractor(decoder, GeneratorSettings.of(card))
 
 
 def _from_hub(name: str) -> Path:

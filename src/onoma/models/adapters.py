@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from onoma.errors import ModelError, OnomaError, nearest
 from onoma.files import read_json
@@ -116,8 +116,12 @@ def keep_layers(model: PreTrainedModel, count: int) -> None:
     model.config.num_hidden_layers = count
 
 
-def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
-    """Put a fresh adapter on a classifier; for ``full`` the model itself comes back. The head always trains.
+def attach(
+    model: PreTrainedModel, settings: AdapterSettings, task: Literal["TOKEN_CLS", "CAUSAL_LM"] = "TOKEN_CLS"
+) -> Any:
+    """Put a fresh adapter on a classifier or a decoder; for ``full`` the model itself comes back.
+
+    A classifier's head always trains.
 
     Raises:
         ModelError: if no layer has a target's name.
@@ -128,13 +132,13 @@ def attach(model: PreTrainedModel, settings: AdapterSettings) -> Any:
 
     targets = _check_targets(model, settings.targets, settings.first_layer)
     config = LoraConfig(
-        task_type=TaskType.TOKEN_CLS,
+        task_type=TaskType[task],
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=targets,
-        exclude_modules=list(_HEADS),
-        modules_to_save=[head_name(model)],
+        exclude_modules=list(_HEADS) if task == "TOKEN_CLS" else ["lm_head"],
+        modules_to_save=[head_name(model)] if task == "TOKEN_CLS" else None,
         use_dora=settings.method == "dora",
         use_rslora=settings.method == "rslora",
         trainable_token_indices=list(settings.pieces) or None,
@@ -419,7 +423,20 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def check_base(card: RunCard, base: Base, where: str) -> None:
+class _Trained(Protocol):
+    """The part of a card that says what base a run was trained on."""
+
+    @property
+    def base(self) -> str: ...
+    @property
+    def base_revision(self) -> str | None: ...
+    @property
+    def base_checksum(self) -> str: ...
+    @property
+    def tokenizer_checksum(self) -> str: ...
+
+
+def check_base(card: _Trained, base: Base, where: str) -> None:
     """Refuse to put an adapter on another base than its own.
 
     Raises:

@@ -66,7 +66,10 @@ class RunCard:
             )
         try:
             content: dict[str, Any] = dict(read_json(path))
-            if content.pop("format") != FORMAT_VERSION or content.pop("kind") != "tagger":
+            version, kind = content.pop("format"), content.pop("kind")
+            if kind != "tagger":
+                raise ModelError(f"this is the folder of a {kind}, and a tagger's run is needed", where=str(path))
+            if version != FORMAT_VERSION:
                 raise ModelError("this run is of another version of Onoma", where=str(path), mend="Upgrade onoma.")
             content |= {name: tuple(content[name]) for name in ("labels", "rewrite")}
             return cls(**content)

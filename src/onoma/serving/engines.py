@@ -13,13 +13,17 @@ from onoma.document import Document
 from onoma.errors import ModelError, OnomaError, nearest
 from onoma.extractors.base import Extractor
 from onoma.extractors.load import load
+from onoma.models import generator_card
 from onoma.models.bases import resolve_base
 from onoma.models.exports import KIND, kind_of
 from onoma.models.runs import RunCard
 
 if TYPE_CHECKING:
     from onoma.extractors.bank import BankExtractor
+    from onoma.models.generators import AdapterShelf
 
+_EXPORTED = {KIND, generator_card.EXPORT_KIND}
+_ALONE = {*_EXPORTED, generator_card.KIND}
 MEMORY = 512 * 1024 * 1024
 """Bytes that the adapters of one base may take; those not used for the longest time make room."""
 
@@ -30,7 +34,7 @@ class Served:
 
     Args:
         name: that requests use.
-        kind: ``adapter`` (in a bank), ``run`` (by itself), ``onnx`` or ``other``.
+        kind: ``adapter`` (on a base that others share), ``run`` (by itself), ``onnx`` or ``other``.
         labels: entity types that it can give; empty where it takes any.
         base: of a tagger, as its run names it.
     """
@@ -63,6 +67,9 @@ class Engines:
         # By name: the bank that an adapter is in, or the extractor itself.
         self._bank_of: dict[str, BankExtractor] = {}
         self._alone: dict[str, Extractor] = {}
+        # Bases of generators by checksum, and the one that a generator's adapter is on.
+        self._shelves: dict[str, AdapterShelf] = {}
+        self._shelf_of: dict[str, AdapterShelf] = {}
 
     @property
     def served(self) -> Mapping[str, Served]:
@@ -136,7 +143,10 @@ class Engines:
         return self._alone[names[0]].extract(documents)
 
     def _add(self, name: str, path: Path) -> Served:
-        if path.is_dir() and kind_of(path) != KIND and (card := RunCard.read(path)).method != "full":
+        kind = kind_of(path)
+        if kind == generator_card.KIND and (own := generator_card.GeneratorCard.read(path)).method != "full":
+            return self._switch(name, path, own)
+        if path.is_dir() and kind not in _ALONE and (card := RunCard.read(path)).method != "full":
             from onoma.models.bank import NotSharedError
 
             with contextlib.suppress(NotSharedError):
@@ -145,8 +155,26 @@ class Engines:
         if name in self._served:
             self._forget(name)
         self._alone[name] = alone
-        kind = "onnx" if kind_of(path) == KIND else "run" if path.is_dir() else "other"
-        self._served[name] = Served(name, kind, tuple(alone.labels))
+        shown = "onnx" if kind in _EXPORTED else "run" if path.is_dir() else "other"
+        self._served[name] = Served(name, shown, tuple(alone.labels))
+        return self._served[name]
+
+    def _switch(self, name: str, path: Path, card: generator_card.GeneratorCard) -> Served:
+        """A generator on a base that it shares with others; its adapter is made the active one when it is its turn."""
+        from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings
+        from onoma.models.generators import AdapterShelf, base_of
+
+        if card.base_checksum not in self._shelves:
+            self._shelves[card.base_checksum] = AdapterShelf(base_of(path, card))
+        shelf = self._shelves[card.base_checksum]
+        shelf.add(name, path, card)
+        if name in self._served and self._shelf_of.get(name) is not shelf:
+            self._forget(name)
+        self._shelf_of[name] = shelf
+        self._alone[name] = GeneratorExtractor(
+            shelf.decoder, GeneratorSettings.of(card), prepare=lambda: shelf.use(name)
+        )
+        self._served[name] = Served(name, "adapter", card.labels, card.base)
         return self._served[name]
 
     def _share(self, name: str, path: Path, card: RunCard) -> Served:
@@ -173,5 +201,8 @@ class Engines:
         bank = self._bank_of.pop(name, None)
         if bank is not None:
             bank.remove(name)
+        shelf = self._shelf_of.pop(name, None)
+        if shelf is not None:
+            shelf.remove(name)
         self._alone.pop(name, None)
         del self._served[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
 
 from onoma.training import processes
 
@@ -139,3 +141,21 @@ class FewerSaves(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Remember when it was."""
         self._saved = time.monotonic()
+
+
+def seconds_before(folder: Path) -> float:
+    """Wall time of the parts of a resumed training, up to its last checkpoint."""
+    last = get_last_checkpoint(str(folder))
+    if last is None:
+        return 0.0
+    with contextlib.suppress(OSError):
+        born = min(path.stat().st_mtime for path in folder.iterdir())
+        return max(0.0, (Path(last) / "trainer_state.json").stat().st_mtime - born)
+    return 0.0
+
+
+def printer() -> type:
+    """The Trainer's own callback that prints every log as a dict; training has better ways to show progress."""
+    from transformers.trainer_callback import PrinterCallback
+
+    return PrinterCallback

@@ -26,15 +26,20 @@ class StageData:
 
     Args:
         train: a list a corpus, in the order of the stage's ``train``; without spans where an earlier stage is to label.
-        validation: documents that select the weights.
+        validation_parts: documents that select the weights, a list a corpus.
         repeats: training documents that deduplication took away.
         oversampled: statistics before and after, by corpus.
     """
 
     train: list[list[Document]]
-    validation: list[Document]
+    validation_parts: list[list[Document]]
     repeats: int
     oversampled: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def validation(self) -> list[Document]:
+        """Documents that select the weights, of all corpora."""
+        return [document for part in self.validation_parts for document in part]
 
     @property
     def training_documents(self) -> list[Document]:
@@ -175,7 +180,8 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
             copies = [replace_mentions(document, mentions, generator) for _ in range(mix.copies) for document in kept]
             kept += [document for document in copies if sentence_key(document) not in held_out]
         parts.append(kept)
-    return StageData(parts, [only_labels(document, labels) for document in validation], repeats, oversampled)
+    selecting = [[only_labels(one, labels) for one in corpora[name]["validation"]] for name in stage.validation]
+    return StageData(parts, selecting, repeats, oversampled)
 
 
 def validation_documents(recipe: Recipe, split: str = "validation") -> list[Document]:

@@ -186,6 +186,27 @@ class Stage(Section):
         )
 
 
+class Generator(Section):
+    """Makes the run a generator: a decoder that writes entities as text, see :mod:`onoma.extractors.generator`."""
+
+    codec: Literal["json-map", "json-list", "json-objects", "inline"] = Field(
+        "json-list", description="format of the answers"
+    )
+    window: int = Field(256, ge=16, description="pieces of text read at a time")
+    open: float = Field(0.2, ge=0, le=1, description="share of training prompts that let the model choose the types")
+    drop: float = Field(0.1, ge=0, lt=1, description="chance of each label to be left out of a prompt, with its spans")
+    definitions: dict[str, str] = Field(default_factory=dict, description="what labels mean; said in prompts")
+    sample: int = Field(200, ge=1, description="validation sentences that select the weights, the first ones")
+
+
+_TAGGERS_ALONE = {
+    "recipe": ("rewrite", "mark_casing", "layers"),
+    "stage": ("distill", "balance"),
+    "adapter": ("letters",),
+    "training": ("consistency", "class_weights", "subword_labels", "label_smoothing", "head_learning_rate"),
+}
+
+
 class Robustness(Section):
     """Scores of the finished run on text that comes to harm, see :mod:`onoma.evaluation.robustness`."""
 
@@ -205,6 +226,7 @@ class Recipe(Section):
     layers: int | None = Field(None, ge=1, description="keep this many of the base's layers, evenly spread")
     rewrite: tuple[str, ...] = Field((), description="letters shown to the base as others: names in onoma.scripts")
     mark_casing: bool = Field(False, description="show an uncased base the casing of words, by marks behind them")
+    generator: Generator | None = Field(None, description="the run is a generator; `{}` for the defaults")
     data: Data
     adapter: Adapter = Adapter()
     training: Training = Training()
@@ -260,6 +282,17 @@ class Recipe(Section):
             for kind in self.robustness.kinds:
                 if kind not in PERTURBATIONS:
                     raise ValueError(f"no perturbation {kind!r}. {nearest(kind, PERTURBATIONS)}")
+        return self
+
+    @model_validator(mode="after")
+    def _generators_take_it(self) -> Recipe:
+        for stage in self.stages if self.generator else ():
+            parts = {"recipe": self, "stage": stage, "adapter": self.adapter, "training": self.training_of(stage)}
+            for part, names in _TAGGERS_ALONE.items():
+                for name in names:
+                    usual = type(parts[part]).model_fields[name].get_default(call_default_factory=True)
+                    if getattr(parts[part], name) != usual:
+                        raise ValueError(f"{name} is for taggers, and this recipe makes a generator")
         return self
 
     def training_of(self, stage: Stage) -> Training:

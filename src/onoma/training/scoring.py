@@ -13,6 +13,7 @@ from onoma.document import Document, iterate_surfaces
 from onoma.evaluation.evaluate import evaluate, sentence_key
 from onoma.evaluation.robustness import curves_to_dict, measure_robustness
 from onoma.extractors.base import Extractor
+from onoma.extractors.generator import ask_for
 from onoma.training.data import only_labels
 from onoma.training.recipe import Recipe, Robustness
 
@@ -48,7 +49,7 @@ class Scorer:
         predicted: list[Document] = []
         for name in self._recipe.evaluate:
             gold = self._gold(name)
-            found = evaluate(extractor, gold, seen=self._seen, seed=self._recipe.seed)
+            found = evaluate(ask_for(extractor, self._labels_of(name)), gold, seen=self._seen, seed=self._recipe.seed)
             predicted += [
                 dataclasses.replace(answer, meta={**answer.meta, **self._record(name, document)})
                 for document, answer in zip(gold, found.predicted, strict=True)
@@ -67,7 +68,13 @@ class Scorer:
         )
         return {"corpus": name, "sentences": len(documents), "curves": curves_to_dict(curves)}
 
+    def _labels_of(self, name: str) -> set[str]:
+        """Labels of a corpus, of which a generator need not have learned any."""
+        return {label for split in self._corpora[name].values() for label in split.label_counts}
+
     def _gold(self, name: str) -> list[Document]:
+        if self._recipe.generator:
+            return list(self._corpora[name][self._recipe.score_on])
         return [only_labels(document, self._labels) for document in self._corpora[name][self._recipe.score_on]]
 
     def _record(self, corpus: str, gold: Document) -> dict[str, Any]:

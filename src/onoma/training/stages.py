@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import json
 import shutil
 from collections.abc import Iterable
@@ -14,39 +13,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from onoma.alignment import WordEncoder
 from onoma.annotation.gazetteer import harvest_names
-from onoma.corpus.sample import label_weights
 from onoma.document import Document
 from onoma.errors import RecipeError
 from onoma.extractors.base import Extractor
-from onoma.extractors.decoding import TagSet
 from onoma.extractors.load import load
-from onoma.extractors.tagger import TaggerSettings
 from onoma.files import atomic_folder, link_folder, move_folder, read_json, sha256, write_json, write_text
-from onoma.models.adapters import (
-    AdapterSettings,
-    Carried,
-    attach,
-    carry_weights,
-    check_base,
-    new_classifier,
-    save_model,
-)
+from onoma.models.adapters import save_model
 from onoma.models.bases import Base, resolve_base
-from onoma.models.runs import RunCard
 from onoma.training import processes
 from onoma.training.card import model_card
 from onoma.training.data import Corpora, StageData, label_set, load_corpora, stage_data
-from onoma.training.distill import teach
 from onoma.training.environment import environment
-from onoma.training.features import Features, epoch_shares, join_features, make_features
 from onoma.training.labelling import label_texts
+from onoma.training.learning import Learner, Work
 from onoma.training.recipe import Recipe, Stage, load_recipe, names_of
 from onoma.training.scoring import Scorer
+from onoma.training.tagger_stage import TaggerLearner
 
 
 @dataclass(frozen=True)
@@ -115,6 +100,10 @@ def train(
     return Run(target, read_json(target / "metrics.json"))
 
 
+_MATTERING = {"rewrite", "mark_casing", "layers", "generator"}
+"""Keys at the top of a recipe that a stage's result depends on, besides those that are named one by one."""
+
+
 class _Work:
     """A recipe being carried out in a folder of its own, which becomes the run when it is whole."""
 
@@ -136,7 +125,6 @@ class _Work:
         self.folder = folder
         self.store = store
         self.console = console
-        self.encoder = WordEncoder.from_folder(base.folder, recipe.rewrite, mark_casing=recipe.mark_casing)
         self.done: dict[str, Path] = {}
         self.keys: dict[str, str] = {}
         self.reports: list[dict[str, Any]] = []
@@ -209,7 +197,7 @@ class _Work:
             self.recipe.seed,
             self.recipe.evaluate,
             self.recipe.score_on,
-            self.recipe.model_dump(mode="json", exclude_defaults=True, include={"rewrite", "mark_casing", "layers"}),
+            self.recipe.model_dump(mode="json", exclude_defaults=True, include=_MATTERING),
             self.labels,
             self.recipe.base,
             self.base.checksum,
@@ -233,15 +221,12 @@ class _Work:
     def _train(self, stage: Stage, data: StageData, folder: Path, key: str) -> None:
         from transformers import set_seed
 
-        from onoma.training.tagger import train_tagger
-
-        training = self.recipe.training_of(stage)
         data, weak = self._label(data, stage)
-        features, groups, settings = self._features(data, stage)
-        shares = epoch_shares([len(group) for group in groups], [mix.weight for mix in stage.train], stage.temperature)
+        work = Work(self.recipe, self.base, self.labels, self.done, self._labeller, self.console)
+        learner = self._learner(work, stage, data)
         repeats = f", {data.repeats} repeats dropped" if data.repeats else ""
         self.console.print(
-            f"  stage {stage.name}: {len(data.training_documents)} sentences, {len(features.ids):,} pieces{repeats}",
+            f"  stage {stage.name}: {len(data.training_documents)} sentences, {learner.pieces:,} pieces{repeats}",
             highlight=False,
         )
         found = {span.label for document in data.training_documents for span in document.spans}
@@ -257,34 +242,12 @@ class _Work:
             write_json(checkpoints / "key.json", {"key": key})
         processes.wait()
         set_seed(self.recipe.seed)
-        adapter = AdapterSettings(
-            **self.recipe.adapter.model_dump(exclude={"letters"}),
-            pieces=self.encoder.pieces_with(self.recipe.adapter.letters),
-        )
-        model = attach(new_classifier(self.base, settings.tags.tags, self.recipe.layers), adapter)
-        carried = self._carry(model, stage, settings) if stage.start else None
-        outcome = train_tagger(
-            model,
-            features,
-            groups,
-            shares,
-            np.array(label_weights(features.entities, stage.balance)),
-            data.validation,
-            self.encoder,
-            settings,
-            training,
-            stage.distill,
-            blend=stage.blend,
-            seed=self.recipe.seed,
-            folder=checkpoints,
-            title=f"stage {stage.name}",
-            console=self.console,
-        )
+        learned = learner.learn(checkpoints)
         if not processes.is_first():
             return
         with atomic_folder(folder, replace=True) as beside:
-            save_model(model, beside, self.base)
-            self._run_card(settings).write(beside)
+            save_model(learned.model, beside, self.base)
+            learned.card.write(beside)
             shutil.copyfile(checkpoints / "training_log.jsonl", beside / "training_log.jsonl")
             size = sum(file.stat().st_size for file in beside.glob("*.safetensors"))
             report = {
@@ -296,13 +259,11 @@ class _Work:
                 "oversampled": data.oversampled,
                 "weak": weak,
                 "validation_sentences": len(data.validation),
-                "pieces": len(features.ids),
+                "pieces": learner.pieces,
                 "bytes": size,
                 "labels_missing": missing,
-                "spans_lost": features.lost,
-                "spans_widened": features.widened,
-                "head": dataclasses.asdict(carried) if carried else None,
-                **dataclasses.asdict(outcome),
+                **learned.report,
+                **dataclasses.asdict(learned.outcome),
                 "test": self.scorer.score(load(beside, base=self.recipe.base), beside),
             }
             predicted = [scores["all"]["micro"]["predicted"] for scores in report["test"].values()]
@@ -312,9 +273,16 @@ class _Work:
         shutil.rmtree(checkpoints)
         if report["silent"]:
             self.console.print(
-                f"  [bold yellow]Stage {stage.name} finds no entity at all.[/] Most words are in no entity, and a head "
-                "can settle there: lower learning_rate, raise head_learning_rate or warmup, or train longer."
+                f"  [bold yellow]Stage {stage.name} finds no entity at all.[/] Most words are in no entity, and a "
+                "model can settle there: lower learning_rate, raise head_learning_rate or warmup, or train longer."
             )
+
+    def _learner(self, work: Work, stage: Stage, data: StageData) -> Learner:
+        if self.recipe.generator is None:
+            return TaggerLearner(work, stage, data)
+        from onoma.training.generator_stage import GeneratorLearner
+
+        return GeneratorLearner(work, stage, data)
 
     def _label(self, data: StageData, stage: Stage) -> tuple[StageData, dict[str, Any]]:
         """The data with labels from elsewhere where the recipe wants these, and what came of it by corpus."""
@@ -352,57 +320,6 @@ class _Work:
             return load(self.done[name], base=self.recipe.base)
         corpus = names_of(name)
         return harvest_names(self.corpora[corpus]["train"]) if corpus else load(name)
-
-    def _features(self, data: StageData, stage: Stage) -> tuple[Features, list[range], TaggerSettings]:
-        """Training rows, which of them each corpus has, and the settings that fit their lengths."""
-        subword_labels = self.recipe.training_of(stage).subword_labels
-        settings = TaggerSettings(
-            self.labels,
-            self.base.max_pieces,
-            window=self.base.max_pieces,
-            subwords="mean" if subword_labels == "all" else "first",
-        )
-        teachers = {name: self._labeller(name) for name in stage.distill.teachers} if stage.distill else {}
-        parts = [
-            make_features(
-                part,
-                self.encoder,
-                settings,
-                subword_labels,
-                soft=teach(teachers, part, settings.tags.tags) if teachers else None,
-                weight=0.0 if mix.unlabelled else 1.0,
-            )
-            for mix, part in zip(stage.train, data.train, strict=True)
-        ]
-        ends = list(itertools.accumulate(map(len, parts), initial=0))
-        groups = [range(first, last) for first, last in itertools.pairwise(ends)]
-        features = join_features(parts)
-        # Text to extract from should look as long as what was learned from; a rare giant does not count.
-        usual = sorted(features.lengths.tolist())[int(0.99 * (len(features) - 1))]
-        return features, groups, dataclasses.replace(settings, window=usual)
-
-    def _carry(self, model: Any, stage: Stage, settings: TaggerSettings) -> Carried:
-        source = self.done.get(stage.start or "") or Path(stage.start or "")
-        earlier = RunCard.read(source)
-        if earlier.method != "full":
-            check_base(earlier, self.base, str(source))
-        known = TagSet(earlier.labels).tags if stage.head == "carried" else ()
-        return carry_weights(model, source, known, settings.tags.tags)
-
-    def _run_card(self, settings: TaggerSettings) -> RunCard:
-        return RunCard(
-            labels=self.labels,
-            method=self.recipe.adapter.method,
-            base=self.recipe.base,
-            base_revision=self.base.revision,
-            base_checksum=self.base.checksum,
-            tokenizer_checksum=self.base.tokenizer_checksum,
-            window=settings.window,
-            subwords=settings.subwords,
-            rewrite=self.recipe.rewrite,
-            mark_casing=self.recipe.mark_casing,
-            layers=self.recipe.layers,
-        )
 
 
 def _made_by(run: Path, recipe: Recipe) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +22,12 @@ from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
 from onoma.models.adapters import average_weights, blend_weights, trained_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
-from onoma.training.callbacks import FewerSaves, LogFile, ProgressBar
+from onoma.training.callbacks import FewerSaves, LogFile, ProgressBar, printer, seconds_before
 from onoma.training.dropout import quicken_dropout
 from onoma.training.features import IGNORED, EpochBatches, Features, Row
-from onoma.training.precision import Precision, choose_precision
+from onoma.training.learning import Outcome
+from onoma.training.precision import choose_precision
 from onoma.training.recipe import Distillation, Training
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training went.
-
-    Args:
-        steps: optimiser steps taken.
-        best_step: step of the weights that were kept.
-        validation_f1: strict F1 of these on validation, or None without validation.
-        seconds: wall time, over all resumed parts.
-        precision: number format used.
-        trainable: number of trained parameters.
-        silent: True if the kept weights found no entity at all on validation.
-    """
-
-    steps: int
-    best_step: int
-    validation_f1: float | None
-    seconds: float
-    precision: Precision
-    trainable: int
-    silent: bool
 
 
 def train_tagger(
@@ -149,12 +125,12 @@ def train_tagger(
         training=training,
     )
     # The Trainer's own callback prints every log as a dict.
-    trainer.pop_callback(_printer())
+    trainer.pop_callback(printer())
     if not selecting:
         trainer.add_callback(FewerSaves(training.average if training.select == "average" else 1))
     if training.patience and selecting:
         trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
-    earlier = _seconds_before(folder)
+    earlier = seconds_before(folder)
     try:
         trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
     finally:
@@ -381,20 +357,3 @@ def _usual_rows(features: Features, budget: int) -> list[int]:
 
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-
-
-def _seconds_before(folder: Path) -> float:
-    """Wall time of the parts of a resumed training, up to its last checkpoint."""
-    last = get_last_checkpoint(str(folder))
-    if last is None:
-        return 0.0
-    with contextlib.suppress(OSError):
-        born = min(path.stat().st_mtime for path in folder.iterdir())
-        return max(0.0, (Path(last) / "trainer_state.json").stat().st_mtime - born)
-    return 0.0
-
-
-def _printer() -> type:
-    from transformers.trainer_callback import PrinterCallback
-
-    return PrinterCallback

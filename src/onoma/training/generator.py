@@ -1,0 +1,195 @@
+"""Trains a generator through TRL's ``SFTTrainer``: loss on answers alone, examples packed, none sees another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from rich.console import Console
+from transformers import AutoTokenizer, EarlyStoppingCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from onoma.document import Document
+from onoma.errors import RecipeError
+from onoma.evaluation.metrics import score
+from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
+from onoma.models.bases import Base
+from onoma.models.torch_decoder import TorchDecoder
+from onoma.models.vocabulary import Vocabulary
+from onoma.training import processes
+from onoma.training.callbacks import FewerSaves, LogFile, ProgressBar, printer, seconds_before
+from onoma.training.conversations import Example
+from onoma.training.learning import Outcome
+from onoma.training.precision import choose_precision
+from onoma.training.recipe import Training
+
+IGNORED = -100
+"""Target of pieces that carry no loss."""
+
+
+def train_generator(
+    model: Any,
+    examples: Sequence[Example],
+    validation: Sequence[Sequence[Document]],
+    base: Base,
+    vocabulary: Vocabulary,
+    settings: GeneratorSettings,
+    training: Training,
+    *,
+    seed: int,
+    folder: Path,
+    title: str,
+    console: Console,
+) -> Outcome:
+    """Train a decoder in place; with checkpoints in ``folder`` it goes on from the last.
+
+    Args:
+        model: from :func:`onoma.models.adapters.attach`.
+        examples: prompts with answers; several fill a row of ``batch_pieces``, and none sees another.
+        validation: gold documents that select the weights, a list for each label set; none keeps the last.
+        base: of the model.
+        vocabulary: of the base.
+        settings: how validation is asked.
+        training: the stage's settings.
+        seed: of the shuffling and dropout.
+        folder: for checkpoints and ``training_log.jsonl``.
+        title: shown on the bar.
+        console: where progress goes.
+
+    Raises:
+        RecipeError: if an example does not fit into a row.
+    """
+    start = time.monotonic()
+    longest = max(map(len, examples))
+    if longest > training.batch_pieces:
+        raise RecipeError(
+            f"the longest prompt with its answer has {longest} pieces",
+            where=f"training.batch_pieces={training.batch_pieces}",
+            mend=f"Set training.batch_pieces to {longest} or more, or generator.window to less.",
+        )
+    model.to(processes.device())
+    precision = processes.agree(choose_precision(training.precision, model, _sample(examples, training.batch_pieces)))
+    selecting = bool(validation) and training.select == "best"
+    arguments = SFTConfig(
+        output_dir=str(folder),
+        max_length=training.batch_pieces,
+        packing=True,
+        packing_strategy="bfd",
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=training.accumulate,
+        num_train_epochs=training.epochs,
+        max_steps=training.max_steps or -1,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule if training.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=training.warmup,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        gradient_checkpointing=training.gradient_checkpointing,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="epoch" if validation else "no",
+        save_strategy="epoch",
+        save_total_limit=2 if selecting else 1,
+        load_best_model_at_end=selecting,
+        metric_for_best_model="f1" if selecting else None,
+        greater_is_better=True if selecting else None,
+        logging_steps=10,
+        disable_tqdm=True,
+        report_to=[],
+        optim="adamw_torch_fused",
+        seed=seed,
+        data_seed=seed,
+    )
+    rows = [
+        {
+            "input_ids": [*example.prompt, *example.answer],
+            "labels": [IGNORED] * len(example.prompt) + list(example.answer),
+        }
+        for example in examples
+    ]
+    bar = ProgressBar(title, console)
+    trainer = _GeneratorTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
+        # The trainer wants to see an evaluation set; ours is scored as documents, in `evaluate` below.
+        eval_dataset=Dataset.from_list(rows[:1]) if validation else None,
+        processing_class=AutoTokenizer.from_pretrained(base.folder),
+        callbacks=[bar, LogFile(folder / "training_log.jsonl")],
+        validation=validation,
+        vocabulary=vocabulary,
+        settings=settings,
+    )
+    trainer.pop_callback(printer())
+    if not selecting:
+        trainer.add_callback(FewerSaves(1))
+    if training.patience and selecting:
+        trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
+    earlier = seconds_before(folder)
+    try:
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
+    finally:
+        bar.close()
+    state = trainer.state
+    best = state.best_global_step if selecting and state.best_global_step else state.global_step
+    scored: dict[str, Any] = next(
+        (entry for entry in reversed(state.log_history) if entry.get("step") == best and "eval_f1" in entry), {}
+    )
+    return Outcome(
+        steps=state.global_step,
+        best_step=best,
+        validation_f1=scored.get("eval_f1"),
+        seconds=earlier + time.monotonic() - start,
+        precision=precision,
+        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        silent=scored.get("eval_predicted") == 0,
+    )
+
+
+class _GeneratorTrainer(SFTTrainer):
+    """The stock loop with our measure of progress."""
+
+    def __init__(
+        self,
+        *,
+        validation: Sequence[Sequence[Document]],
+        vocabulary: Vocabulary,
+        settings: GeneratorSettings,
+        **trainer: Any,
+    ) -> None:
+        super().__init__(**trainer)
+        self._validation = validation
+        self._vocabulary = vocabulary
+        self._settings = settings
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        model: Any = self.model
+        model.eval()
+        extractor = GeneratorExtractor(TorchDecoder(model, self._vocabulary), self._settings)
+        gold = [document for part in self._validation for document in part]
+        found: list[Document] = []
+        for part in self._validation:
+            found += ask_for(extractor, {span.label for document in part for span in document.spans}).extract(part)
+        scores = score(gold, found)
+        metrics = {
+            "eval_f1": scores.f1,
+            "eval_precision": scores.micro.precision,
+            "eval_recall": scores.micro.recall,
+            "eval_predicted": scores.micro.predicted,
+        }
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def _sample(examples: Sequence[Example], pieces: int) -> dict[str, torch.Tensor]:
+    """A row of a usual length, to measure with."""
+    ids = [piece for example in examples[:pieces] for piece in (*example.prompt, *example.answer)][:pieces]
+    return {"input_ids": torch.tensor([ids], device=processes.device())}

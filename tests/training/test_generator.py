@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+import onoma
+from onoma.corpus import load_corpus
+from onoma.errors import RecipeError
+from onoma.extractors.generator import GeneratorExtractor
+from onoma.models.generator_card import GeneratorCard
+from onoma.models.generators import AdapterShelf, base_of
+from onoma.training.recipe import parse_recipe
+from onoma.training.stages import train
+
+
+def test_a_run_is_a_folder_that_loads_and_finds(writer):
+    card = GeneratorCard.read(writer)
+    assert (card.codec, card.instructions, card.method) == ("json-list", 1, "lora")
+    extractor = onoma.load(writer)
+    assert isinstance(extractor, GeneratorExtractor)
+    assert extractor.labels == card.labels
+    assert extractor.extract("Ubuntu 22.04 throws a NullPointerException").text
+    metrics = json.loads((writer / "metrics.json").read_text())["stages"][0]
+    assert metrics["steps"] > 0
+    assert metrics["validation_f1"] is not None
+    assert metrics["spans_lost"] == 0
+    assert (writer / "adapter_model.safetensors").exists()
+    assert "writer" in (writer / "README.md").read_text()
+
+
+def test_packed_examples_do_not_see_each_other(tiny_decoder):
+    """The loss of a packed row is that of its examples one by one."""
+    import torch
+
+    from onoma.models.bases import Base
+    from onoma.models.generators import new_decoder
+
+    model = new_decoder(Base("tiny", tiny_decoder)).eval()
+    first, second = [5, 6, 7, 8], [9, 10, 11]
+    positions = torch.tensor([[0, 1, 2, 3, 0, 1, 2]])
+    with torch.inference_mode():
+        packed = model(torch.tensor([first + second]), position_ids=positions, use_cache=False).logits[0]
+        alone = model(torch.tensor([second])).logits[0]
+    torch.testing.assert_close(packed[4:], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_second_stage_goes_on_and_a_full_run_is_its_own_base(writer_recipe, tmp_path):
+    stages = [
+        {"name": "one", "train": ["en-it"], "training": {"max_steps": 1}},
+        {"name": "two", "train": ["en-it"], "start": "one", "training": {"max_steps": 1}},
+    ]
+    carried = train(parse_recipe(writer_recipe(stages=stages, evaluate=[])), runs=tmp_path)
+    assert [stage["start"] for stage in carried.metrics["stages"]] == [None, "one"]
+    full = writer_recipe(name="whole", adapter={"method": "full"}, stages=stages[:1], evaluate=[])
+    folder = train(parse_recipe(full), runs=tmp_path).folder
+    assert (folder / "model.safetensors").exists()
+    assert onoma.load(folder).extract("Ubuntu").text == "Ubuntu"
+
+
+def test_an_example_that_fits_no_row_is_an_error(writer_recipe, tmp_path):
+    with pytest.raises(RecipeError, match=r"the longest prompt with its answer has \d+ pieces"):
+        train(parse_recipe(writer_recipe(training={"batch_pieces": 16})), runs=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"rewrite": ["assamese-as-bengali"]}, "rewrite"),
+        ({"training": {"label_smoothing": 0.1}}, "label_smoothing"),
+        ({"adapter": {"letters": "ৰ"}}, "letters"),
+    ],
+)
+def test_what_only_taggers_know_is_refused(writer_recipe, changes, name):
+    with pytest.raises(RecipeError, match=f"{name} is for taggers"):
+        parse_recipe(writer_recipe(**changes))
+
+
+def test_adapters_on_a_shelf_answer_as_they_do_alone(writer_recipe, writer, tmp_path):
+    other = train(parse_recipe(writer_recipe(name="other", seed=99, evaluate=[])), runs=tmp_path).folder
+    read = [document.text for document in load_corpus("examples:en-it")["test"]][:6]
+    card = GeneratorCard.read(writer)
+    shelf = AdapterShelf(base_of(writer, card))
+    settings = onoma.load(writer).settings
+    found = {}
+    for name, folder in (("one", writer), ("two", other)):
+        shelf.add(name, folder, GeneratorCard.read(folder))
+    for name in ("one", "two", "one"):
+        own = GeneratorExtractor(shelf.decoder, settings, prepare=lambda name=name: shelf.use(name))
+        found[name] = [[(s.start, s.end, s.label) for s in document.spans] for document in own.extract(read)]
+    for name, folder in (("one", writer), ("two", other)):
+        alone = onoma.load(folder).extract(read)
+        assert found[name] == [[(s.start, s.end, s.label) for s in document.spans] for document in alone]
+    shelf.remove("two")
+    with pytest.raises(ValueError, match="two"):
+        shelf.use("two")
