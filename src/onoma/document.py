@@ -41,6 +41,11 @@ class Span:
         if not self.label:
             raise DataError(f"span [{self.start}, {self.end}) has no label")
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, the score rounded to 6 places."""
+        result: dict[str, Any] = {"start": self.start, "end": self.end, "label": self.label}
+        return result if self.score is None else {**result, "score": round(self.score, 6)}
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -106,14 +111,8 @@ class Document:
         return replace(self, spans=tuple(spans))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form; fields that are empty are left out, scores are rounded to 6 places."""
-        spans = []
-        for span in self.spans:
-            item: dict[str, Any] = {"start": span.start, "end": span.end, "label": span.label}
-            if span.score is not None:
-                item["score"] = round(span.score, 6)
-            spans.append(item)
-        result: dict[str, Any] = {"text": self.text, "spans": spans}
+        """JSON-ready form; fields that are empty are left out."""
+        result: dict[str, Any] = {"text": self.text, "spans": [span.to_dict() for span in self.spans]}
         if self.tokens is not None:
             result["tokens"] = [list(token) for token in self.tokens]
         rest = {"id": self.id, "language": self.language, "meta": dict(self.meta)}

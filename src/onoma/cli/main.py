@@ -28,6 +28,7 @@ from onoma.cli import (
     study,
     thresholds,
     train,
+    ui,
 )
 from onoma.errors import OnomaError
 
@@ -36,6 +37,9 @@ _EXTRAS = {
     "spacy": "spacy",
     "presidio_analyzer": "presidio",
     **dict.fromkeys(("fastapi", "prometheus_client", "starlette", "uvicorn"), "serve"),
+    **dict.fromkeys(("gradio", "plotly"), "ui"),
+    **dict.fromkeys(("llguidance", "trl"), "generate"),
+    "onnxruntime_genai": "genai",
     "openai": "label",
     "onnx": "export",
     "onnxruntime": "onnx",
@@ -70,6 +74,7 @@ for module in (
     bench,
     extract,
     serve,
+    ui,
     harvest,
     label,
     assemble,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onoma.cli import show
 from onoma.errors import OnomaError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 class Role(StrEnum):
@@ -40,41 +44,54 @@ def serve(
     memory: Annotated[int, typer.Option(min=1, help="Megabytes of adapters in memory, for each base.")] = 512,
 ) -> None:
     """Serve extractors over HTTP; adapters of one base share its batches. Its description is at /docs."""
-    if key_file is None and not _is_loopback(host):
+    if key_file is None and not is_loopback(host):
         raise OnomaError(
             f"everyone who reaches {host} could use it",
             mend="Make a key with `onoma keys keys.yaml NAME` and give --keys keys.yaml, or listen on 127.0.0.1.",
         )
-    import logging
-    import sys
-
-    import uvicorn
-
     from onoma.serving.api import ServiceSettings, create_app
     from onoma.serving.engines import Engines
     from onoma.serving.keys import Keys
-    from onoma.serving.watch import LOG
 
     known = Keys.read(key_file) if key_file else None
     engines = Engines(memory=memory * 1024 * 1024)
     console = show.err()
     with show.without_collection():
-        for name, path in _named(extractors).items():
+        for name, path in named(extractors).items():
             served = engines.add(name, path)
             console.print(f"[bold]{name}[/]: {served.kind}, {', '.join(served.labels) or 'any label'}")
+    app = create_app(engines, ServiceSettings(deadline=deadline, runs=runs), known)
+    run_server(app, host, port, "described at /docs, listening on", grace=int(deadline) + 1)
+
+
+def run_server(app: FastAPI, host: str, port: int, words: str, *, grace: int) -> None:
+    """Serve an application until the process is told to end; what was accepted is answered first.
+
+    Args:
+        app: to serve.
+        host: address to listen on.
+        port: to listen on; 0 takes a free one.
+        words: said before the address.
+        grace: seconds that open requests get at the end.
+    """
+    import logging
+    import sys
+
+    import uvicorn
+
+    from onoma.serving.watch import LOG
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
-    app = create_app(engines, ServiceSettings(deadline=deadline, runs=runs), known)
     config = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=int(deadline) + 1
+        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=grace
     )
-    server = uvicorn.Server(config)
     listening = config.bind_socket()
-    console.print(f"listening on http://{host}:{listening.getsockname()[1]}, described at /docs", soft_wrap=True)
-    server.run([listening])
+    show.err().print(f"{words} http://{host}:{listening.getsockname()[1]}", soft_wrap=True)
+    uvicorn.Server(config).run([listening])
 
 
 @show.command
@@ -89,7 +106,7 @@ def keys(
     typer.echo(new_key(file, name, role.value))
 
 
-def _named(arguments: list[str]) -> dict[str, Path]:
+def named(arguments: Sequence[str]) -> dict[str, Path]:
     """Paths by the names that requests will use."""
     found: dict[str, Path] = {}
     for argument in arguments:
@@ -102,7 +119,8 @@ def _named(arguments: list[str]) -> dict[str, Path]:
     return found
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -130,17 +130,18 @@ class BankExtractor:
                 result[number] = document
         return result
 
+    def read(self, document: Document, name: str) -> Reading:
+        """A document cut into windows for an adapter."""
+        one = self._find(name)
+        return Reading(document, one.settings, encode_windows(document, one.encoder, one.settings))
+
     def extractor(self, name: str) -> Extractor:
         """One adapter as an ordinary extractor."""
         self._find(name)
         return _OneOf(self, name)
 
     def _extract(self, documents: Sequence[Document], adapters: Sequence[str]) -> list[Document]:
-        known = [self._known[name] for name in adapters]
-        readings = [
-            Reading(document, one.settings, encode_windows(document, one.encoder, one.settings))
-            for document, one in zip(documents, known, strict=True)
-        ]
+        readings = [self.read(document, name) for document, name in zip(documents, adapters, strict=True)]
         scores = score(
             readings,
             lambda ids, mask, rows: self._bank.logits(ids, mask, [adapters[row] for row in rows]),
@@ -219,3 +220,7 @@ class _OneOf(Extractor):
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """See :class:`onoma.extractors.Extractor`."""
         return self._bank.extract(documents, [self._name] * len(documents))
+
+    def window_starts(self, document: Document) -> list[int]:
+        """See :class:`onoma.extractors.Extractor`."""
+        return self._bank.read(document, self._name).starts()

@@ -37,6 +37,10 @@ class Extractor(ABC):
         """Find entities in a stream of blocks; an extractor that can prepare one while it works on another does so."""
         return map(self.extract_block, blocks)
 
+    def window_starts(self, document: Document) -> list[int]:
+        """Offsets at which a further window begins, where a document is longer than is read at a time."""
+        return []
+
     # A string is a sequence of strings to mypy, hence the ignored overlaps; the first overload that fits counts.
     @overload
     def extract(self, texts: Input) -> Document: ...  # type: ignore[overload-overlap]

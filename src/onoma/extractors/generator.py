@@ -209,6 +209,11 @@ class GeneratorExtractor(Extractor):
             spans[row] += [span for span in found if span.start >= free]
         return [document.with_spans(found) for document, found in zip(documents, spans, strict=True)]
 
+    def window_starts(self, document: Document) -> list[int]:
+        """See :class:`onoma.extractors.Extractor`."""
+        parts = cut_parts(document, self.decoder.vocabulary, self.settings.window)
+        return [part.keep[0] for part in parts[1:]]
+
     def _request(self, part: Part) -> Request:
         vocabulary, settings = self.decoder.vocabulary, self.settings
         prefix = (*vocabulary.begin, *vocabulary.pieces(task(settings.labels, settings.definitions)))

@@ -96,6 +96,11 @@ class Reading:
     settings: TaggerSettings
     windows: Sequence[Encoded]
 
+    def starts(self) -> list[int]:
+        """Offsets at which the windows after the first begin to count."""
+        words = self.document.words()
+        return [words[encoded.window.keep_first][0] for encoded in self.windows[1:]]
+
 
 def encode_windows(
     document: Document, encoder: WordEncoder, settings: TaggerSettings, *, overlap: int | None = None
@@ -165,6 +170,10 @@ class TaggerExtractor(Extractor):
     def read(self, document: Document) -> Reading:
         """A document cut into windows for this tagger."""
         return Reading(document, self.settings, encode_windows(document, self._encoder, self.settings))
+
+    def window_starts(self, document: Document) -> list[int]:
+        """See :class:`onoma.extractors.Extractor`."""
+        return self.read(document).starts()
 
     def score_words(self, documents: Sequence[Document]) -> list[Floats]:
         """Log-probabilities of tags for each word of each document, shape ``(words, tags)``.

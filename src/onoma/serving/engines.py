@@ -135,6 +135,17 @@ class Engines:
                     result[number] = document
             return result
 
+    def window_starts(self, document: Document, name: str) -> list[int]:
+        """Offsets at which a further window begins, where a document is longer than an extractor reads at a time.
+
+        Raises:
+            ModelError: if there is none of that name.
+        """
+        with self._lock:
+            self.find(name)
+            bank = self._bank_of.get(name)
+            return (bank.extractor(name) if bank else self._alone[name]).window_starts(document)
+
     def _extract(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document]:
         """All documents are for one bank, or for one extractor."""
         self.find(names[0])
