@@ -21,6 +21,7 @@ import onoma
         "bench",
         "serve",
         "keys",
+        "ui",
         "batches",
         "assemble",
         "inventory",
