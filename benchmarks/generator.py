@@ -1,0 +1,224 @@
+"""Answers held to a grammar: what a format can say and costs, what the grammar is worth, what four bits are worth.
+
+Writes its parts of results.md; without RUN the first part alone:
+
+python benchmarks/generator.py ../shared/data [RUN CORPUS [EXPORT]]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from llguidance import LLMatcher
+from results import table, write_section
+
+import onoma
+from onoma.corpus import load_corpus
+from onoma.document import Document
+from onoma.extractors.codecs import CODECS
+from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
+from onoma.extractors.grammar import make_grammar
+from onoma.models.bases import resolve_base
+from onoma.models.generators import new_decoder
+from onoma.models.torch_decoder import TorchDecoder
+from onoma.models.vocabulary import Vocabulary
+
+BASE = "bundled:smollm2-135m"
+LANGUAGES = ("as", "bn", "de", "en", "es", "hi", "bh", "sa")
+
+
+def main() -> None:
+    """Measure, and write the sections."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("corpora", type=Path)
+    parser.add_argument("run", nargs="?", type=Path)
+    parser.add_argument("corpus", nargs="?")
+    parser.add_argument("export", nargs="?", type=Path)
+    parser.add_argument("--sentences", type=int, default=300)
+    parser.add_argument("--wild", type=int, default=0, help="sentences for an untrained model")
+    parser.add_argument("--rounds", type=int, default=3)
+    wanted = parser.parse_args()
+    if wanted.run is None:
+        measure_formats(wanted.corpora)
+        if wanted.wild:
+            measure_untrained(wanted.corpora, wanted.wild)
+    else:
+        measure_run(wanted.run, wanted.corpus, wanted.export, wanted.sentences, wanted.rounds)
+
+
+def measure_formats(folder: Path) -> None:
+    """Round trips, sizes and grammars of every format on every corpus; no model is asked."""
+    vocabulary = Vocabulary(resolve_base(BASE).folder)
+    corpora = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name != "raw_it"]
+    counted: dict[str, dict[str, float]] = {
+        name: dict.fromkeys(("said", "fits", "pieces", "ms"), 0.0) for name in CODECS
+    }
+    total = 0
+    for path in corpora:
+        corpus = load_corpus(str(path))
+        labels = sorted({label for split in corpus.values() for label in split.label_counts})
+        documents = [document for split in corpus.values() for document in split if document.spans]
+        documents = random.Random(13).sample(documents, min(len(documents), 300))
+        total += len(documents)
+        for document, (name, codec) in itertools.product(documents, CODECS.items()):
+            answer = vocabulary.pieces(codec.render(document))
+            said = codec.expresses(document)
+            begun = time.perf_counter()
+            matcher = LLMatcher(vocabulary.guide, make_grammar(name, document.text, document.words(), labels))
+            counted[name]["ms"] += 1000 * (time.perf_counter() - begun)
+            fits = matcher.try_consume_tokens(answer) == len(answer) and matcher.is_accepting()
+            counted[name]["said"] += said
+            counted[name]["fits"] += said and fits
+            counted[name]["pieces"] += len(answer)
+    rows = [
+        (
+            name,
+            f"{own['said'] / total:.2%}",
+            f"{own['fits'] / own['said']:.2%}",
+            f"{own['pieces'] / total:.1f}",
+            f"{own['ms'] / total:.2f} ms",
+        )
+        for name, own in counted.items()
+    ]
+    columns = ("format", "sentences whose spans come back", "of these, fit the grammar", "pieces", "grammar made in")
+    write_section(
+        "Formats of a generator",
+        "python benchmarks/generator.py CORPORA",
+        [
+            f"{total:,} labelled sentences of {len(corpora)} corpora, at most 300 of each, and the pieces of {BASE}. "
+            "No model is asked.",
+            "",
+            *table(columns, rows),
+        ],
+    )
+
+
+def measure_untrained(folder: Path, count: int) -> None:
+    """What a base that has learned nothing writes under a grammar."""
+    texts = []
+    for language in LANGUAGES:
+        corpus = load_corpus(str(folder / f"wikiann_{language}"))
+        own = [document for split in corpus.values() for document in split]
+        texts += random.Random(13).sample(own, min(len(own), count // len(LANGUAGES)))
+    base = resolve_base(BASE)
+    decoder = TorchDecoder(new_decoder(base).eval(), Vocabulary(base.folder))
+    rows = []
+    for name, codec in CODECS.items():
+        extractor = GeneratorExtractor(decoder, GeneratorSettings(codec, ("person", "location", "organisation")))
+        begun = time.perf_counter()
+        found = extractor.extract(texts)
+        seconds = time.perf_counter() - begun
+        effort = extractor.effort
+        rows.append(
+            (
+                name,
+                f"{1 - effort.findings.invalid / effort.texts:.2%}",
+                f"{effort.findings.statuses['unmatched']}",
+                f"{effort.cut_off}",
+                f"{sum(len(document.spans) for document in found):,}",
+                f"{seconds:.0f} s",
+            )
+        )
+    write_section(
+        "An untrained generator under a grammar",
+        f"python benchmarks/generator.py CORPORA --wild {count}",
+        [
+            f"{BASE} as it comes, {len(texts):,} sentences of WikiANN in {len(LANGUAGES)} languages.",
+            "",
+            *table(("format", "valid", "surfaces not in the text", "cut off", "entities written", "time"), rows),
+        ],
+    )
+
+
+def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rounds: int) -> None:
+    """Grounded against free, one by one against batches, torch against four bits; in turns, on the same sentences."""
+    gold = load_corpus(corpus)
+    documents = [document for document in gold["test"] if document.words()][:sentences]
+    labels = {label for split in gold.values() for label in split.label_counts}
+    loaded: Any = ask_for(onoma.load(run), labels)
+    one: Any = GeneratorExtractor(
+        TorchDecoder(loaded.decoder.model, loaded.decoder.vocabulary, budget=1), loaded.settings
+    )
+    systems: dict[str, Any] = {
+        "torch fp32, free": loaded.with_settings(grounded=False),
+        "torch fp32, grounded": loaded,
+        "torch fp32, free, one by one": one.with_settings(grounded=False),
+        "torch fp32, grounded, one by one": one,
+    }
+    if export is not None:
+        systems["four bits, grounded, one by one"] = ask_for(onoma.load(export), labels)
+    times: dict[str, list[float]] = {name: [] for name in systems}
+    for _, (name, system) in itertools.product(range(rounds), systems.items()):
+        system.effort.__init__()
+        begun = time.perf_counter()
+        system.extract(documents)
+        times[name].append(time.perf_counter() - begun)
+    rows = []
+    for name, system in systems.items():
+        seconds, effort = statistics.median(times[name]), system.effort
+        found = system.extract(documents)
+        grounded = sum(effort.findings.statuses.values()) - effort.findings.statuses["unmatched"]
+        rows.append(
+            (
+                name,
+                f"{len(documents) / seconds:.1f}",
+                f"{effort.pieces / seconds:.0f}",
+                f"{effort.pieces / max(1, effort.steps):.2f}",
+                f"{sum(len(document.spans) for document in found) / seconds:.2f}",
+                f"{effort.findings.invalid / effort.texts:.2%}",
+                f"{1 - grounded / max(1, sum(effort.findings.statuses.values())):.2%}",
+                f"{f1(documents, found):.4f}",
+            )
+        )
+    columns = ("system", "sentences/s", "pieces/s", "pieces a step", "entities/s", "faulty", "not in the text", "F1")
+    share = grammar_seconds(one, documents) / statistics.median(times["torch fp32, grounded, one by one"])
+    lines = [
+        f"{len(documents)} sentences; medians of {rounds} rounds in turns.",
+        "",
+        *table(columns, rows),
+        "",
+        f"Grammars and masks took {share:.1%} of the time of grounded extraction one by one.",
+    ]
+    write_section(
+        f"Generator, {Path(corpus).name}",
+        f"python benchmarks/generator.py CORPORA RUN {Path(corpus).name} EXPORT",
+        lines,
+    )
+
+
+def grammar_seconds(extractor: GeneratorExtractor, documents: Sequence[Document]) -> float:
+    """Time that grammars, masks and forced pieces take while the right answers of documents are written."""
+    vocabulary, settings = extractor.decoder.vocabulary, extractor.settings
+    logits = np.zeros(vocabulary.size, np.float32)
+    answers = [vocabulary.pieces(settings.codec.render(document)) for document in extractor.extract(documents)]
+    begun = time.perf_counter()
+    for document, answer in zip(documents, answers, strict=True):
+        grammar = make_grammar(settings.codec.name, document.text, document.words(), settings.labels)
+        matcher = LLMatcher(vocabulary.guide, grammar)
+        while not matcher.is_stopped() and answer:
+            forced = matcher.compute_ff_tokens() or answer[:1]
+            mask = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little")
+            logits[~mask.astype(bool)] = 0
+            if matcher.try_consume_tokens(forced) != len(forced):
+                break
+            answer = answer[len(forced) :]
+    return time.perf_counter() - begun
+
+
+def f1(gold: Sequence[Document], found: Sequence[Document]) -> float:
+    """Strict entity F1."""
+    from onoma.evaluation.metrics import score
+
+    return score(gold, found).f1
+
+
+if __name__ == "__main__":
+    main()
