@@ -1,16 +1,23 @@
 """What the documentation shows is what the code takes."""
 
+import ast
+import importlib
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 from onoma.annotation.assemble import load_assembly
 from onoma.annotation.harvest.harvest import load_harvest
+from onoma.cli.main import app
 from onoma.extractors.endpoint_file import read_endpoint_file
 from onoma.extractors.rules import RulesExtractor
-from onoma.training.recipe import load_recipe
+from onoma.training.recipe import load_recipe, parse_recipe
 from onoma.training.study import load_study
 
 ROOT = Path(__file__).parents[1]
@@ -49,3 +56,57 @@ def test_recipes_and_rules():
         assert load_recipe(path).stages
     for path in (ROOT / "recipes").glob("*/rules.yaml"):
         assert RulesExtractor.from_file(path).extract("a NullPointerException in 2.0.1").spans
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def _blocks(path, language):
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def _commands(path):
+    for block in _blocks(path, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.partition("|")[2] if line.startswith("cat ") else line, comments=True)
+            if words[:1] == ["onoma"]:
+                yield words[1:]
+
+
+COMMANDS = [(path.name, command) for path in PAGES for command in _commands(path)]
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page}: {command[0]}" for page, command in COMMANDS])
+def test_every_command_that_is_shown_is_one(page, command):
+    """Names, options and types of values are checked; nothing is carried out."""
+    found = typer.main.get_command(app).commands[command[0]]
+    with found.make_context(command[0], list(command[1:])) as context:
+        assert context.command is found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_python_that_is_shown_compiles_and_finds_its_names(path):
+    for block in _blocks(path, "python"):
+        tree = ast.parse(block)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("onoma"):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_recipe_that_is_shown_is_one(path):
+    for block in _blocks(path, "yaml"):
+        content = yaml.safe_load(block)
+        if isinstance(content, dict) and {"stages", "data"} <= set(content):
+            parse_recipe(content)
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    keys = (tmp_path / "site" / "reference" / "recipe" / "index.html").read_text(encoding="utf-8")
+    assert "batch_pieces" in keys
+    assert not (tmp_path / "site" / "hooks.py").exists()
+    assert "https://fonts" not in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ class WordEncoder:
         pad: id that fills up a batch.
         unknown: id that stands for what the vocabulary lacks, or None.
 
-    Example:
+    Examples:
         >>> encoder = WordEncoder.from_folder(Path("base"))  # doctest: +SKIP
         >>> encoder.encode(["অসমীয়া", "ভাষা"])  # doctest: +SKIP
         [(30, 4821), (977,)]

@@ -25,7 +25,7 @@ class Span:
     Raises:
         DataError: if the offsets are negative, empty or reversed, or the label is empty.
 
-    Example:
+    Examples:
         >>> Span(0, 5, "LOC")
         Span(start=0, end=5, label='LOC', score=None)
     """
@@ -62,7 +62,7 @@ class Document:
     Raises:
         DataError: if a span or token reaches outside the text, or tokens overlap.
 
-    Example:
+    Examples:
         >>> document = Document("Guwahati is busy.", spans=(Span(0, 8, "LOC"),))
         >>> [document.surface(span) for span in document.spans]
         ['Guwahati']
@@ -140,7 +140,7 @@ def from_words(words: Sequence[str], **fields: Any) -> Document:
     Raises:
         DataError: if a word is empty.
 
-    Example:
+    Examples:
         >>> from_words(["Guwahati", "is", "busy"]).tokens
         ((0, 8), (9, 11), (12, 16))
     """

@@ -14,7 +14,7 @@ class OnomaError(Exception):
         where: file and line, row, field or key; put in front of the message.
         mend: what to do about it; put behind the message.
 
-    Example:
+    Examples:
         >>> str(OnomaError("unknown tag 'X-PER'", where="a.conll:3", mend="Use B- or I-."))
         "a.conll:3: unknown tag 'X-PER'. Use B- or I-."
     """
@@ -57,7 +57,7 @@ class InterruptedRunError(OnomaError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say which known word was probably meant: ``"Did you mean 'stages'?"``, or list them all.
 
-    Example:
+    Examples:
         >>> nearest("stagse", ["stages", "base"])
         "Did you mean 'stages'?"
     """

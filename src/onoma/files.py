@@ -25,7 +25,7 @@ def cache_folder() -> Path:
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; on success it replaces ``path``, on failure it goes.
 
-    Example:
+    Examples:
         >>> with atomic_file(Path("/tmp/onoma-doc.txt")) as beside:
         ...     _ = beside.write_text("whole")
     """

@@ -52,7 +52,7 @@ def apply_overrides(content: dict[str, Any], overrides: Iterable[str]) -> None:
     Raises:
         RecipeError: for a text that is none, or whose path leads nowhere.
 
-    Example:
+    Examples:
         >>> content = {"adapter": {"rank": 8}}
         >>> apply_overrides(content, ["adapter.rank=4"])
         >>> content

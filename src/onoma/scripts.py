@@ -43,7 +43,7 @@ def rewriting(names: Sequence[str]) -> dict[int, str]:
     Raises:
         RecipeError: for a name that is not known.
 
-    Example:
+    Examples:
         >>> "অসমৰ".translate(rewriting(["assamese-as-bengali"]))
         'অসমর'
     """
@@ -85,7 +85,7 @@ def transliterate(word: str) -> str:
 
     Devanagari and Bengali letters become Latin ones; a word of Latin letters becomes Devanagari. What is neither stays.
 
-    Example:
+    Examples:
         >>> transliterate("दिल्ली"), transliterate("নগৰ"), transliterate("server")
         ('dilli', 'nagar', 'सेर्वेर')
     """

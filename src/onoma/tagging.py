@@ -57,7 +57,7 @@ def detect_scheme(sequences: Iterable[Sequence[str]]) -> Scheme:
     Raises:
         DataError: if prefixes of BIOES and BILOU stand in one corpus.
 
-    Example:
+    Examples:
         >>> detect_scheme([["I-PER", "I-PER", "O", "I-LOC", "B-LOC"]])
         'IOB1'
     """
@@ -97,7 +97,7 @@ def read_tags(tags: Sequence[str], scheme: Scheme = "IOB2") -> tuple[list[WordSp
     Raises:
         DataError: for an unknown tag, or a prefix that the scheme does not have.
 
-    Example:
+    Examples:
         >>> read_tags(["I-PER", "I-PER", "O"])
         ([WordSpan(first=0, last=2, label='PER')], 1)
     """
@@ -141,7 +141,7 @@ def write_tags(spans: Iterable[WordSpan], length: int, scheme: Scheme = "IOB2") 
     Raises:
         DataError: if spans overlap or reach past ``length``.
 
-    Example:
+    Examples:
         >>> write_tags([WordSpan(0, 2, "PER")], 3, "BIOES")
         ['B-PER', 'E-PER', 'O']
     """

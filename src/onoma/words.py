@@ -34,7 +34,7 @@ def word_offsets(text: str) -> list[tuple[int, int]]:
 
     Shapes: list of ``(start, end)`` in code points, sorted, disjoint.
 
-    Example:
+    Examples:
         >>> [("C#, don't!")[s:e] for s, e in word_offsets("C#, don't!")]
         ['C#', ',', "don't", '!']
     """
@@ -49,7 +49,7 @@ def is_word_character(character: str) -> bool:
 def on_word_boundaries(text: str, start: int, end: int) -> bool:
     """True if ``text[start:end]`` neither begins nor ends inside a run of word characters.
 
-    Example:
+    Examples:
         >>> on_word_boundaries("অসমৰ", 0, 3)
         False
     """
@@ -63,7 +63,7 @@ def on_word_boundaries(text: str, start: int, end: int) -> bool:
 def casing_of(text: str) -> str:
     """``"lower"``, ``"upper"``, ``"title"``, ``"mixed"``, or ``"none"`` where no letter has case.
 
-    Example:
+    Examples:
         >>> [casing_of(word) for word in ("java", "JSON", "Java", "JavaScript", "অসম")]
         ['lower', 'upper', 'title', 'mixed', 'none']
     """
@@ -90,7 +90,7 @@ def line_and_sentence_starts(
         words: word offsets in it.
         language: BCP 47 code; unknown ones fall back to English rules.
 
-    Example:
+    Examples:
         >>> line_and_sentence_starts("Go. Stop.\nEnd", word_offsets("Go. Stop.\nEnd"))
         ([0, 4], [0, 2, 4])
     """

@@ -141,7 +141,7 @@ def assemble(
     Raises:
         DataError: if a part cannot be read, or nothing is left.
 
-    Example:
+    Examples:
         >>> assemble(load_assembly(Path("assembly.yaml")), Path("corpus"))["splits"]["train"]  # doctest: +SKIP
         {'documents': 8034, 'LOC': 5121, 'PER': 3300}
     """

@@ -60,7 +60,7 @@ class Inventory:
 def fold_name(name: str) -> str:
     """One form for case, spaces, hyphens, camel case and plural.
 
-    Example:
+    Examples:
         >>> [fold_name(name) for name in ("programming languages", "ProgrammingLanguage", "Cities", "BUS")]
         ['PROGRAMMING_LANGUAGE', 'PROGRAMMING_LANGUAGE', 'CITY', 'BUS']
     """
@@ -83,7 +83,7 @@ def propose(
         least: types with fewer entities are dropped.
         likeness: least mean cosine between two types' names to join them.
 
-    Example:
+    Examples:
         >>> propose({"Person": 3, "PERSONS": 1, "per": 2}).groups
         {'PERSON': ['Person', 'per', 'PERSONS']}
     """

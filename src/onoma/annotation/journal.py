@@ -78,7 +78,7 @@ class Journal:
     Raises:
         DataError: if the file is no journal, or of a newer Onoma.
 
-    Example:
+    Examples:
         >>> with Journal(Path("journal.sqlite")) as journal:  # doctest: +SKIP
         ...     journal.record(request_key(body), "document 7", Answer("[]"))
     """

@@ -102,7 +102,7 @@ def label(
         DataError: if there is no labeller, or one of several can give any label, so that its silence means nothing.
         ModelError: if an endpoint cannot be reached.
 
-    Example:
+    Examples:
         >>> label(corpus["train"], {"llm": onoma.load("llm.yaml")}, journal=journal).labels  # doctest: +SKIP
         {'LOC': 812, 'PER': 455}
     """

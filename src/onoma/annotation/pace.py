@@ -22,7 +22,7 @@ class Pace:
         rate: requests a second to begin with.
         clock: seconds, rising.
 
-    Example:
+    Examples:
         >>> pace = Pace(10, clock=lambda: 0.0)
         >>> pace.refused()
         >>> pace.rate

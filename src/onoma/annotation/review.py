@@ -89,7 +89,7 @@ class Review:
     Raises:
         DataError: if the file holds something else.
 
-    Example:
+    Examples:
         >>> review = Review(documents, Path("review.jsonl"))  # doctest: +SKIP
         >>> review.decide(review.next_item("mira", "random"), "mira", "accept", choice="random")  # doctest: +SKIP
     """
@@ -209,7 +209,7 @@ class Review:
 def wilson(right: int, total: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (https://doi.org/10.1080/01621459.1927.10502953).
 
-    Example:
+    Examples:
         >>> tuple(round(bound, 3) for bound in wilson(45, 50))
         (0.786, 0.957)
     """

@@ -15,7 +15,7 @@ Mentions = Mapping[str, Sequence[tuple[str, ...]]]
 def collect_mentions(documents: Iterable[Document]) -> dict[str, list[tuple[str, ...]]]:
     """The names that stand in gold documents, each once, in the order of their first use.
 
-    Example:
+    Examples:
         >>> from onoma.document import Span
         >>> collect_mentions([Document("in New York", (Span(3, 11, "LOC"),))])
         {'LOC': [('New', 'York')]}

@@ -136,7 +136,7 @@ def check(corpus: Corpus, base: Tokenization | None = None) -> Report:
         corpus: any.
         base: to see how its tokenizer takes the text.
 
-    Example:
+    Examples:
         >>> check(load_corpus("examples:as")).leaks  # doctest: +SKIP
         []
     """

@@ -73,7 +73,7 @@ class Corpus(Mapping[str, Split]):
         splits: documents by split name.
         log: what the reader skipped and mended.
 
-    Example:
+    Examples:
         >>> corpus = Corpus.from_documents({"train": [Document("Rome", (Span(0, 4, "LOC"),))]})  # doctest: +SKIP
         >>> corpus.labels  # doctest: +SKIP
         ('LOC',)

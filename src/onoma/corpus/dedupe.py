@@ -20,7 +20,7 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 def normalised(text: str) -> str:
     """Text with casing, composition and white space evened out, as near-duplicates are compared.
 
-    Example:
+    Examples:
         >>> normalised("  Rome,  ROME ")
         'rome, rome'
     """
@@ -39,7 +39,7 @@ def near_duplicates(texts: Sequence[str], *, threshold: float = 0.8) -> list[lis
     Returns:
         Indices of each group of two or more, ascending; a text is alike one other of its group at least.
 
-    Example:
+    Examples:
         >>> near_duplicates(["one two three four", "one two three four!", "quite another thing"])
         [[0, 1]]
     """

@@ -40,7 +40,7 @@ def load_corpus(
     Raises:
         DataError: if the source is not there, is empty or has a bad row (unless the log says skip).
 
-    Example:
+    Examples:
         >>> load_corpus("examples:as")["train"][0].language  # doctest: +SKIP
         'as'
     """

@@ -29,7 +29,7 @@ class LabelMap:
         dropped: source labels whose spans are removed.
         where: the file, for messages.
 
-    Example:
+    Examples:
         >>> LabelMap({"Library": "SOFTWARE"}, frozenset({"Value"})).apply(document)  # doctest: +SKIP
     """
 

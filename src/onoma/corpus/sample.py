@@ -22,7 +22,7 @@ def oversample(documents: Sequence[Document], factor: float, boost: float, gener
         boost: by how much more the rarest labels are repeated; 0 or more.
         generator: of the draws.
 
-    Example:
+    Examples:
         >>> [len(oversample([Document("Rome", (Span(0, 4, "LOC"),))], 2, 0, random.Random(1)))]  # doctest: +SKIP
         [2]
     """

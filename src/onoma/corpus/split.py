@@ -24,7 +24,7 @@ def split_groups(
     Returns:
         Indices by split, ascending.
 
-    Example:
+    Examples:
         >>> made = split_groups([[0, 1], [2], [3]], [{"PER"}] * 4, {"train": 0.5, "test": 0.5}, seed=1)
         >>> sorted(made["train"] + made["test"]), len(made["train"])
         ([0, 1, 2, 3], 2)

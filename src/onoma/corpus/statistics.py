@@ -40,7 +40,7 @@ class Statistics:
 def describe(documents: Iterable[Document]) -> Statistics:
     """Count documents, words and spans.
 
-    Example:
+    Examples:
         >>> describe([Document("in Rome", (Span(3, 7, "LOC"),)), Document("no")]).labels  # doctest: +SKIP
         {'LOC': 1}
     """

@@ -162,7 +162,7 @@ def bench(
         DataError: if there are no documents.
         ModelError: if an extractor cannot be loaded.
 
-    Example:
+    Examples:
         >>> bench(["runs/it", "it-int8"], documents, scratch=Path("/tmp"))  # doctest: +SKIP
     """
     extractors = {name: load(name) for name in names}

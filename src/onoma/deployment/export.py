@@ -118,7 +118,7 @@ def export(
     Raises:
         ModelError: if the folder is there, is no run, or the graph does not do what the run does.
 
-    Example:
+    Examples:
         >>> export(Path("runs/it"), Path("it-int8"), documents, precision="int8").size  # doctest: +SKIP
         23500000
     """

@@ -50,7 +50,7 @@ def export_generator(
     Raises:
         ModelError: if the folder is there, is no run, the base's architecture cannot be exported, or F1 falls by more.
 
-    Example:
+    Examples:
         >>> export_generator(Path("runs/open-ner"), Path("open-ner-int4"), documents).size  # doctest: +SKIP
         86000000
     """

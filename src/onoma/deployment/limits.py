@@ -33,7 +33,7 @@ def gemm_peak(precision: Precision, threads: int = 0) -> float:
     Raises:
         ModuleNotFoundError: without the extra ``export``.
 
-    Example:
+    Examples:
         >>> gemm_peak("fp32") / 1e9  # doctest: +SKIP
         182.0
     """

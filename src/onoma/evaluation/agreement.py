@@ -39,7 +39,7 @@ def measure_agreement(first: Sequence[Document], second: Sequence[Document], *, 
 
     Cohen's kappa is after https://doi.org/10.1177/001316446002000104.
 
-    Example:
+    Examples:
         >>> measure_agreement(gold, labelled).kappa  # doctest: +SKIP
         0.83
     """

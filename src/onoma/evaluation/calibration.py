@@ -74,7 +74,7 @@ def measure_reliability(scored: Sequence[tuple[float, bool]], bins: int = _BINS)
         scored: score and rightness of each span.
         bins: at most this many.
 
-    Example:
+    Examples:
         >>> measure_reliability([(0.5, True), (0.5, False)], bins=1).error
         0.0
     """
@@ -194,7 +194,7 @@ def calibrate(extractor: TaggerExtractor, documents: Sequence[Document], precisi
         documents: gold validation documents that it did not learn from.
         precision: wanted of each label, between 0 and 1; at 0 all is kept.
 
-    Example:
+    Examples:
         >>> calibrate(onoma.load("runs/it"), corpus["validation"], 0.9).thresholds["OS"].score  # doctest: +SKIP
         0.71
     """

@@ -28,7 +28,7 @@ def apply_edits(document: Document, edits: Sequence[Edit]) -> Document:
         document: any.
         edits: in any order.
 
-    Example:
+    Examples:
         >>> changed = apply_edits(Document("in Rome", (Span(3, 7, "LOC"),)), [Edit(0, 2, "near"), Edit(4, 5, "oo")])
         >>> changed.text, changed.surface(changed.spans[0])
         ('near Roome', 'Roome')

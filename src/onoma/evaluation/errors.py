@@ -40,7 +40,7 @@ def pair_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[Pair]:
     Fits, from best to worst: same offsets and label; same offsets; overlap and same label; overlap. Among equals the
     longest overlap goes first. What finds no partner is missed or spurious.
 
-    Example:
+    Examples:
         >>> [pair.kind for pair in pair_spans([Span(0, 3, "PER")], [Span(0, 8, "PER")])]
         ['wrong boundary']
     """

@@ -56,7 +56,7 @@ def evaluate(
         seen: :func:`sentence_key` of each training sentence, to score the others apart.
         seed: of the bootstrap.
 
-    Example:
+    Examples:
         >>> evaluate(onoma.load("runs/assamese"), corpus["test"]).all.f1  # doctest: +SKIP
         0.79
     """

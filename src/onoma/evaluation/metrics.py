@@ -103,7 +103,7 @@ def score(gold: Sequence[Document], predicted: Sequence[Document], *, seed: int 
     Raises:
         ValueError: if the two do not hold the same texts in the same order.
 
-    Example:
+    Examples:
         >>> gold = [Document("Rome", (Span(0, 4, "LOC"),))]  # doctest: +SKIP
         >>> score(gold, gold).f1  # doctest: +SKIP
         1.0

@@ -33,7 +33,7 @@ def approximate_randomization(first: Counts, second: Counts, *, seed: int, round
     Raises:
         ValueError: if the two are not counts of the same number of documents.
 
-    Example:
+    Examples:
         >>> counts = np.array([[1.0, 1.0, 1.0]] * 8)
         >>> approximate_randomization(counts, counts, seed=0)
         1.0
@@ -71,7 +71,7 @@ def pooled_interval(counts: Counts, *, seed: int, rounds: int = 1_000) -> tuple[
 def holm(values: Mapping[str, float]) -> dict[str, float]:
     """P values adjusted for their number (Holm 1979), in the order given.
 
-    Example:
+    Examples:
         >>> holm({"a": 0.01, "b": 0.04})
         {'a': 0.02, 'b': 0.04}
     """

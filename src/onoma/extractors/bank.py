@@ -40,7 +40,7 @@ class BankExtractor:
         budget: padded pieces of a batch.
         device: of the weights.
 
-    Example:
+    Examples:
         >>> bank = BankExtractor(resolve_base("bundled:multilingual-e5-small"))  # doctest: +SKIP
         >>> bank.add("assamese", Path("runs/assamese"))  # doctest: +SKIP
         >>> bank.add("it", Path("runs/it"))  # doctest: +SKIP

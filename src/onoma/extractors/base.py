@@ -18,7 +18,7 @@ BLOCK_CHARACTERS = 200_000
 class Extractor(ABC):
     """Anything that finds entities. A new kind gives its labels and :meth:`extract_block`; the rest comes from here.
 
-    Example:
+    Examples:
         >>> extractor = onoma.load("runs/assamese")  # doctest: +SKIP
         >>> extractor.extract("গুৱাহাটী এখন মহানগৰ।").spans  # doctest: +SKIP
         (Span(start=0, end=8, label='LOC', score=0.98),)

@@ -16,7 +16,7 @@ def budget_batches(lengths: Sequence[int], budget: int, order: Sequence[int] | N
     Returns:
         Batches of indices; each index stands in exactly one.
 
-    Example:
+    Examples:
         >>> budget_batches([5, 1, 4, 1], budget=10)
         [[0, 2], [1, 3]]
     """

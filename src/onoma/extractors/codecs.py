@@ -230,7 +230,7 @@ def find_codec(name: str) -> Codec:
 def escape_json(text: str) -> str:
     r"""A text as it stands between the quotes of a JSON string.
 
-    Example:
+    Examples:
         >>> escape_json('say "so"')
         'say \\"so\\"'
     """
@@ -240,7 +240,7 @@ def escape_json(text: str) -> str:
 def escape_inline(text: str) -> str:
     r"""A text as it stands in the codec ``inline``.
 
-    Example:
+    Examples:
         >>> escape_inline("a[0]")
         'a\\[0\\]'
     """

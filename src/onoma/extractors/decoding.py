@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.intp]
 class TagSet:
     """IOB2 tags of a label set, in the order of a model's outputs: ``O``, then ``B-`` and ``I-`` of each label.
 
-    Example:
+    Examples:
         >>> TagSet(("LOC",)).tags
         ('O', 'B-LOC', 'I-LOC')
     """

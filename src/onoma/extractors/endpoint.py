@@ -75,7 +75,7 @@ class EndpointExtractor(Extractor):
     Attributes:
         usage: added up over all texts so far.
 
-    Example:
+    Examples:
         >>> load("llm.yaml").extract("java.lang.NullPointerException on Ubuntu")  # doctest: +SKIP
     """
 
@@ -139,7 +139,7 @@ class EndpointExtractor(Extractor):
         Each time it gives requests, it is to be sent the texts of their answers; it returns the document with its
         spans, and how the answers were. It asks nobody and changes nothing, so it may be gone through again.
 
-        Example:
+        Examples:
             >>> rounds = extractor.rounds(document)  # doctest: +SKIP
             >>> rounds.send([answer_to(body) for body in next(rounds)])  # doctest: +SKIP
         """

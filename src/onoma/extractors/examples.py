@@ -24,7 +24,7 @@ class ExampleChooser:
         count: to choose.
         nearest: those most like the text, the likest last, next to the text; else the first ones.
 
-    Example:
+    Examples:
         >>> chooser = ExampleChooser([Document("install Java"), Document("eat an apple")], 1, nearest=True)
         >>> chooser.choose("installing Python")[0].text
         'install Java'

@@ -158,7 +158,7 @@ class GeneratorExtractor(Extractor):
         settings: what is asked and how.
         effort: added up over all texts so far.
 
-    Example:
+    Examples:
         >>> extractor = onoma.load("runs/open-ner")  # doctest: +SKIP
         >>> extractor.with_labels(["river", "city"]).extract("The Luit flows past Guwahati.")  # doctest: +SKIP
     """

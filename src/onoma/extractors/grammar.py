@@ -60,7 +60,7 @@ def make_grammar(codec: str, text: str, words: Sequence[tuple[int, int]], labels
     Raises:
         OnomaError: for a codec that has no grammar.
 
-    Example:
+    Examples:
         >>> print(make_grammar("json-list", "In Rome", [(0, 2), (3, 7)], ["LOC"]))
         start: "[]" | "[[\"" m0
         TYPE: "LOC"

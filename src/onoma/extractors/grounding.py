@@ -64,7 +64,7 @@ def ground(mentions: Sequence[Mention], text: str) -> list[Grounded]:
         mentions: as a model wrote them.
         text: that it was given.
 
-    Example:
+    Examples:
         >>> [found.status for found in ground([Mention("rome", "LOC"), Mention("Oslo", "LOC")], "Rome fell")]
         ['normalised', 'unmatched']
     """
@@ -92,7 +92,7 @@ def ground(mentions: Sequence[Mention], text: str) -> list[Grounded]:
 def occurrences(surface: str, text: str) -> list[tuple[int, int]]:
     """Where a surface stands in a text on word boundaries, exactly as it is.
 
-    Example:
+    Examples:
         >>> occurrences("Rome", "Rome, Romeo, Rome")
         [(0, 4), (13, 17)]
     """

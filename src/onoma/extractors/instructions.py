@@ -18,7 +18,7 @@ def task(labels: Sequence[str] | None, definitions: Mapping[str, str] | None = N
         labels: the only types there are, in this order; None lets the model choose.
         definitions: what some of them mean.
 
-    Example:
+    Examples:
         >>> task(["person", "place"], {"place": "cities, rivers"})
         'Find the entities.\nTypes: person; place (cities, rivers)\n'
     """
@@ -30,7 +30,7 @@ def task(labels: Sequence[str] | None, definitions: Mapping[str, str] | None = N
 def question(text: str) -> str:
     r"""The part of a prompt that holds the text; the answer follows it.
 
-    Example:
+    Examples:
         >>> question("Rome fell.")
         'Text: Rome fell.\nEntities: '
     """

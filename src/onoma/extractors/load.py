@@ -29,7 +29,7 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     Raises:
         ModelError: if it cannot be found, is corrupt, or its base is missing or another one.
 
-    Example:
+    Examples:
         >>> extractor = load("runs/assamese")  # doctest: +SKIP
         >>> extractor.extract(["গুৱাহাটী এখন মহানগৰ।"])  # doctest: +SKIP
     """

@@ -10,7 +10,7 @@ from onoma.document import Document
 def as_pipeline(document: Document) -> list[dict[str, Any]]:
     """Entities as ``transformers``' token-classification pipeline gives them when it aggregates.
 
-    Example:
+    Examples:
         >>> from onoma.document import Span
         >>> as_pipeline(Document("Guwahati is busy.", (Span(0, 8, "LOC", 0.9),)))
         [{'entity_group': 'LOC', 'score': 0.9, 'word': 'Guwahati', 'start': 0, 'end': 8}]

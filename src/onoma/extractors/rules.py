@@ -42,7 +42,7 @@ class RulesExtractor(Extractor):
     Raises:
         DataError: for a pattern that does not compile.
 
-    Example:
+    Examples:
         >>> rules = RulesExtractor({"LOC": ["Guwahati"]}, {"VERSION": r"\d+\.\d+"})
         >>> [span.label for span in rules.extract("Guwahati 2.0").spans]
         ['LOC', 'VERSION']

@@ -40,7 +40,7 @@ def plan_windows(
         target: pieces of a window.
         overlap: pieces that two windows of one line share, less than ``target``.
 
-    Example:
+    Examples:
         >>> [(w.first, w.last) for w in plan_windows([1] * 6, [0, 1], [0, 1], target=3, overlap=1)]
         [(0, 1), (1, 4), (3, 6)]
     """

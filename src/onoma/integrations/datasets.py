@@ -18,7 +18,7 @@ def map_entities(
         column: of text.
         into: the new column; each row has a list of ``{"start", "end", "label", "score"}``.
 
-    Example:
+    Examples:
         >>> dataset.map(map_entities(onoma.load("runs/it")), batched=True, batch_size=256)  # doctest: +SKIP
     """
 

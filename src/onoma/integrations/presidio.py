@@ -23,7 +23,7 @@ class OnomaRecognizer(EntityRecognizer):
         language: that Presidio asks it for.
         entities: Presidio's name of each label.
 
-    Example:
+    Examples:
         >>> registry.add_recognizer(OnomaRecognizer("runs/assamese", language="as"))  # doctest: +SKIP
     """
 

@@ -40,7 +40,7 @@ class OnomaComponent:
         set_ents: whether they become entities, too.
         threshold: least score.
 
-    Example:
+    Examples:
         >>> nlp = spacy.blank("en")  # doctest: +SKIP
         >>> nlp.add_pipe("onoma", config={"model": "runs/it"})  # doctest: +SKIP
         >>> [(ent.text, ent.label_) for ent in nlp("Java 8 on Ubuntu").ents]  # doctest: +SKIP

@@ -61,7 +61,7 @@ class AdapterBank:
         layers: how many of its layers the runs keep, or None for all.
         device: of the weights.
 
-    Example:
+    Examples:
         >>> bank = AdapterBank(resolve_base("bundled:multilingual-e5-small"))  # doctest: +SKIP
         >>> bank.add("assamese", Path("runs/assamese"))  # doctest: +SKIP
         >>> logits = bank.logits(ids, mask, ["assamese", "it"])  # doctest: +SKIP

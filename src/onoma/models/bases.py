@@ -176,7 +176,7 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
     Raises:
         ModelError: if it cannot be found or downloaded; the message says what to install or set.
 
-    Example:
+    Examples:
         >>> resolve_base("bundled:multilingual-e5-small").max_pieces  # doctest: +SKIP
         512
     """

@@ -74,7 +74,7 @@ class AdapterShelf:
     Attributes:
         decoder: the model with the active adapter.
 
-    Example:
+    Examples:
         >>> shelf = AdapterShelf(base)  # doctest: +SKIP
         >>> shelf.add("it", Path("runs/it"), GeneratorCard.read(Path("runs/it")))  # doctest: +SKIP
         >>> shelf.use("it")  # doctest: +SKIP

@@ -28,7 +28,7 @@ def push_to_hub(folder: str | Path, name: str, *, private: bool = False) -> str:
     Raises:
         ModelError: if the folder is no run, or the hub refuses.
 
-    Example:
+    Examples:
         >>> push_to_hub("runs/assamese", "owner/assamese-ner")  # doctest: +SKIP
         'https://huggingface.co/owner/assamese-ner/commit/…'
     """

@@ -28,7 +28,7 @@ class Vocabulary:
     Raises:
         ModelError: if the tokenizer cannot be read, or no piece ends a text.
 
-    Example:
+    Examples:
         >>> vocabulary = Vocabulary(resolve_base("bundled:smollm2-135m").folder)  # doctest: +SKIP
         >>> vocabulary.text(vocabulary.pieces("Rome"))  # doctest: +SKIP
         'Rome'

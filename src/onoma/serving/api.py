@@ -92,7 +92,7 @@ def create_app(engines: Engines, settings: ServiceSettings | None = None, keys: 
         settings: bounds.
         keys: of those who may use it; None lets everyone extract, and nobody load.
 
-    Example:
+    Examples:
         >>> uvicorn.run(create_app(engines), host="127.0.0.1")  # doctest: +SKIP
     """
     settings = settings or ServiceSettings()

@@ -56,7 +56,7 @@ class Batcher:
         batch: characters that are taken out at a time.
         waiting: characters that may wait.
 
-    Example:
+    Examples:
         >>> batcher = Batcher(engines.extract)  # doctest: +SKIP
         >>> batcher.submit([Document("Java 8")], "it", seconds=5).result()  # doctest: +SKIP
     """

@@ -53,7 +53,7 @@ class Engines:
     Args:
         memory: bytes of resident adapters, for each base.
 
-    Example:
+    Examples:
         >>> engines = Engines()  # doctest: +SKIP
         >>> engines.add("assamese", Path("runs/assamese"))  # doctest: +SKIP
         >>> engines.extract([Document("গুৱাহাটী এখন মহানগৰ।")], ["assamese"])  # doctest: +SKIP

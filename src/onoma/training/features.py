@@ -236,7 +236,7 @@ def epoch_shares(sizes: Sequence[int], weights: Sequence[float], temperature: fl
     Shares go as ``weight × size^(1/temperature)`` (https://arxiv.org/abs/1907.05019); at temperature 1 and equal
     weights each row is drawn once.
 
-    Example:
+    Examples:
         >>> epoch_shares([900, 100], [1, 1], temperature=2)
         [750, 250]
     """

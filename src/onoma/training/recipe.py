@@ -325,7 +325,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: if the file is missing, is not YAML, or a key or value is not valid; says the nearest known key.
 
-    Example:
+    Examples:
         >>> load_recipe(Path("recipes/assamese.yaml"), ["base=bundled:multilingual-e5-small"])  # doctest: +SKIP
     """
     content = read_table(path, "recipe", RecipeError)

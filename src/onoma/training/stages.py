@@ -72,7 +72,7 @@ def train(
     Raises:
         OnomaError: for anything in recipe, data or models that a user can mend.
 
-    Example:
+    Examples:
         >>> run = train(load_recipe(Path("recipes/assamese.yaml")))  # doctest: +SKIP
         >>> run.metrics["stages"][-1]["test"]["as"]["all"]["micro"]["f1"]  # doctest: +SKIP
         0.82

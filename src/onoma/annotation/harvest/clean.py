@@ -25,7 +25,7 @@ def clean_text(text: str) -> str:
     Lines stay lines; more than one empty line becomes one. Letters, signs, digits and emoji stay as they are, but for
     emoji that a joiner holds together, which come apart.
 
-    Example:
+    Examples:
         >>> clean_text("Rome\u00a0 is\u200b  old\r\n\r\n\r\n\r\nyes \n")
         'Rome is old\n\nyes'
     """
@@ -45,7 +45,7 @@ def cut_text(text: str, words: int, language: str = "") -> list[str]:
         words: most words and signs of a piece.
         language: BCP 47 code, for the ends of sentences; danda ।, double danda and Assamese ৷ end them too.
 
-    Example:
+    Examples:
         >>> cut_text("Go home. Now. Please stay.", 5)
         ['Go home. Now.', 'Please stay.']
     """

@@ -165,7 +165,7 @@ def harvest(
     Raises:
         DataError: if a source cannot be read, or the folder holds another harvest.
 
-    Example:
+    Examples:
         >>> harvest(load_harvest(Path("sources.yaml")), Path("raw"))["languages"]  # doctest: +SKIP
         {'as': {'documents': 1000, 'words': 31877}}
     """

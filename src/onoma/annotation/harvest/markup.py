@@ -28,7 +28,7 @@ def plain_text(text: str, markup: Markup) -> str:
     Of HTML, navigation, forms and scripts are left out; of Markdown, code blocks; of wikitext, templates, tables,
     references, images and categories.
 
-    Example:
+    Examples:
         >>> plain_text("# Rome\n\nis **old**", "markdown")
         'Rome\n\nis old'
     """

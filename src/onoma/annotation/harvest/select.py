@@ -162,7 +162,7 @@ def shares(have: Mapping[str, int], wanted: int, temperature: float) -> dict[str
         wanted: in all.
         temperature: 1 for the natural shares, infinite for equal ones (https://arxiv.org/abs/1907.05019).
 
-    Example:
+    Examples:
         >>> shares({"as": 10, "bn": 1000, "hi": 1000}, 410, float("inf"))
         {'as': 10, 'bn': 200, 'hi': 200}
     """

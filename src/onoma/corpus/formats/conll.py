@@ -63,7 +63,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
 def word_lines(document: Document) -> str:
     r"""A document as ``word<TAB>tag`` lines in IOB2.
 
-    Example:
+    Examples:
         >>> from onoma.document import Span
         >>> word_lines(Document("Guwahati is busy", (Span(0, 8, "LOC"),)))
         'Guwahati\tB-LOC\nis\tO\nbusy\tO\n'

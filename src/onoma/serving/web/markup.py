@@ -56,7 +56,7 @@ def highlighted(
         cuts: offsets at which a further window begins.
         differing: spans that another extractor does not have.
 
-    Example:
+    Examples:
         >>> highlighted(Document("<b> Rome", (Span(4, 8, "LOC"),)), ["LOC"])
         '<div class="onoma-text">&lt;b&gt; <mark style="--hue:210" data-label="LOC" title="LOC">Rome</mark></div>'
     """

@@ -72,7 +72,7 @@ def mount_page(app: FastAPI, shown: Shown, *, password: str | None = None) -> Fa
         shown: what the page shows.
         password: that the user ``onoma`` has to give; None lets everyone in.
 
-    Example:
+    Examples:
         >>> mount_page(create_app(engines), Shown(engines, runs=Path("runs")))  # doctest: +SKIP
     """
     page = build_page(shown)
