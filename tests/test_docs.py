@@ -110,3 +110,10 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert "batch_pieces" in keys
     assert not (tmp_path / "site" / "hooks.py").exists()
     assert "https://fonts" not in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes" / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)
+def test_files_for_several_gpus_are_what_accelerate_reads(path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    assert load_config_from_file(str(path)).num_processes == 2

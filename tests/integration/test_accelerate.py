@@ -32,3 +32,22 @@ def test_two_processes_train_one_run(tiny_recipe, tmp_path):
         # Each process takes every other batch of the same plan.
         assert abs(together["steps"] - alone["steps"] / 2) <= 2
     assert not list((tmp_path / "two").glob("*.partial"))
+
+
+def test_two_processes_train_a_generator_as_one_does_that_gathers_two_rows(writer_recipe, tmp_path):
+    losses, steps = {}, {}
+    for count in (1, 2):
+        training = writer_recipe()["training"] | {"accumulate": 2 // count, "epochs": 5, "batch_pieces": 256}
+        recipe = tmp_path / f"{count}.yaml"
+        recipe.write_text(yaml.safe_dump(writer_recipe(evaluate=[], training=training)))
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
+        command = [*launch, "-m", "onoma", "train", recipe, "--runs", tmp_path / str(count)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+        run = tmp_path / str(count) / "writer"
+        steps[count] = json.loads((run / "metrics.json").read_text())["stages"][0]["steps"]
+        log = [json.loads(line) for line in (run / "training_log.jsonl").read_text().splitlines()]
+        losses[count] = [line["loss"] for line in log if "loss" in line]
+    assert steps[1] == steps[2]
+    assert losses[1]
+    assert losses[2] == pytest.approx(losses[1], rel=0.02)

@@ -23,7 +23,8 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     """Load an extractor.
 
     Args:
-        name: a run or export folder, a YAML file of rules or of an endpoint, or the hub id of a pushed run.
+        name: a run or export folder, a YAML file of rules, of an endpoint or of a served generator, or the hub id of a
+            pushed run.
         base: where the base lies now, if not under the name that the run states.
 
     Raises:
@@ -55,7 +56,10 @@ def _load_folder(folder: Path, base: str | None) -> Extractor:
 
 
 def _load_file(path: Path) -> Extractor:
-    if "model" in read_table(path, "rules or endpoint file", DataError):
+    keys = read_table(path, "rules or endpoint file", DataError)
+    if "run" in keys:
+        return _load_served(path, keys)
+    if "model" in keys:
         from onoma.extractors.endpoint import EndpointExtractor
 
         return EndpointExtractor.from_file(path)
@@ -100,6 +104,23 @@ def _load_generator(folder: Path, base_name: str | None) -> Extractor:
 
         return GeneratorExtractor(GenaiDecoder(folder), GeneratorSettings.of(card))
     decoder = load_decoder(folder, card, base_of(folder, card, base_name))
+    return GeneratorExtractor(decoder, GeneratorSettings.of(card))
+
+
+def _load_served(path: Path, keys: dict[str, Any]) -> Extractor:
+    from pydantic import ValidationError
+
+    from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings
+    from onoma.models.generators import base_of
+    from onoma.models.served_decoder import ServedDecoder, Server
+    from onoma.schema import section_error
+
+    try:
+        server = Server.model_validate(keys)
+    except ValidationError as error:
+        raise section_error(error, Server, str(path), DataError) from error
+    card = generator_card.GeneratorCard.read(server.run)
+    decoder = ServedDecoder(server, base_of(server.run, card).folder)
     return GeneratorExtractor(decoder, GeneratorSettings.of(card))
 
 
