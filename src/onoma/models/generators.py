@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onoma.errors import ModelError
-from onoma.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, check_base, merge, read_config, read_weights
+from onoma.models.adapters import ADAPTER_WEIGHTS, check_base, merge, read_config, read_weights
 from onoma.models.bases import Base, resolve_base
 from onoma.models.generator_card import GeneratorCard
 from onoma.models.torch_decoder import TorchDecoder
@@ -94,9 +94,9 @@ class AdapterShelf:
         from peft import PeftModel
 
         check_base(card, self._base, str(folder))
+        # Read here for the sake of our messages: PEFT's name neither the file nor the mend.
         read_weights(folder / ADAPTER_WEIGHTS)
-        if not (folder / ADAPTER_CONFIG).exists():
-            read_config(folder)
+        read_config(folder)
         if self._model is None:
             self._model = PeftModel.from_pretrained(self.decoder.model, folder, adapter_name=name).eval()
             self.decoder.model = self._model

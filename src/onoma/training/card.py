@@ -18,10 +18,11 @@ def model_card(recipe: Recipe, base: Base, metrics: dict[str, Any]) -> str:
         base: that it was trained on.
         metrics: contents of ``metrics.json``.
     """
+    kind = "A language model that writes named entities" if recipe.generator else "A named-entity tagger"
     languages = sorted(name for name in recipe.data.corpora if 2 <= len(name) <= 3)
     front: dict[str, Any] = {
         "library_name": "peft" if recipe.adapter.method != "full" else "transformers",
-        "pipeline_tag": "token-classification",
+        "pipeline_tag": "text-generation" if recipe.generator else "token-classification",
         "tags": ["onoma", "named-entity-recognition", recipe.adapter.method],
     }
     if is_hub_id(recipe.base):
@@ -35,7 +36,7 @@ def model_card(recipe: Recipe, base: Base, metrics: dict[str, Any]) -> str:
         "",
         f"# {recipe.name}",
         "",
-        f"A named-entity tagger for {', '.join(metrics['labels'])}, trained with Onoma "
+        f"{kind} for {', '.join(metrics['labels'])}, trained with Onoma "
         f"({recipe.adapter.method} on `{recipe.base}`, checksum `{base.checksum[:23]}…`).",
         "",
         "```python",
