@@ -67,6 +67,7 @@ def test_an_example_that_fits_no_row_is_an_error(writer_recipe, tmp_path):
         ({"rewrite": ["assamese-as-bengali"]}, "rewrite"),
         ({"training": {"label_smoothing": 0.1}}, "label_smoothing"),
         ({"adapter": {"letters": "ৰ"}}, "letters"),
+        ({"training": {"select": "average"}}, "select: average"),
     ],
 )
 def test_what_only_taggers_know_is_refused(writer_recipe, changes, name):

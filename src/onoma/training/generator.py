@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from rich.console import Console
-from transformers import AutoTokenizer, EarlyStoppingCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import AutoTokenizer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -23,9 +21,9 @@ from onoma.models.bases import Base
 from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
 from onoma.training import processes
-from onoma.training.callbacks import FewerSaves, LogFile, ProgressBar, printer, seconds_before
 from onoma.training.conversations import Example
 from onoma.training.learning import Outcome
+from onoma.training.loop import Loop
 from onoma.training.precision import choose_precision
 from onoma.training.recipe import Training
 
@@ -65,7 +63,6 @@ def train_generator(
     Raises:
         RecipeError: if an example does not fit into a row.
     """
-    start = time.monotonic()
     longest = max(map(len, examples))
     if longest > training.batch_pieces:
         raise RecipeError(
@@ -73,39 +70,17 @@ def train_generator(
             where=f"training.batch_pieces={training.batch_pieces}",
             mend=f"Set training.batch_pieces to {longest} or more, or generator.window to less.",
         )
+    loop = Loop(training, folder, validated=bool(validation), title=title, console=console)
     model.to(processes.device())
     precision = processes.agree(choose_precision(training.precision, model, _sample(examples, training.batch_pieces)))
-    selecting = bool(validation) and training.select == "best"
     arguments = SFTConfig(
-        output_dir=str(folder),
+        **loop.arguments(precision, seed),
         max_length=training.batch_pieces,
         packing=True,
         packing_strategy="bfd",
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=training.accumulate,
-        num_train_epochs=training.epochs,
-        max_steps=training.max_steps or -1,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.schedule if training.schedule != "constant" else "constant_with_warmup",
-        warmup_steps=training.warmup,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
         gradient_checkpointing=training.gradient_checkpointing,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        use_cpu=not torch.cuda.is_available(),
-        eval_strategy="epoch" if validation else "no",
-        save_strategy="epoch",
-        save_total_limit=2 if selecting else 1,
-        load_best_model_at_end=selecting,
-        metric_for_best_model="f1" if selecting else None,
-        greater_is_better=True if selecting else None,
-        logging_steps=10,
-        disable_tqdm=True,
-        report_to=[],
         optim="adamw_torch_fused",
-        seed=seed,
-        data_seed=seed,
     )
     rows = [
         {
@@ -114,7 +89,6 @@ def train_generator(
         }
         for example in examples
     ]
-    bar = ProgressBar(title, console)
     trainer = _GeneratorTrainer(
         model=model,
         args=arguments,
@@ -122,35 +96,13 @@ def train_generator(
         # The trainer wants to see an evaluation set; ours is scored as documents, in `evaluate` below.
         eval_dataset=Dataset.from_list(rows[:1]) if validation else None,
         processing_class=AutoTokenizer.from_pretrained(base.folder),
-        callbacks=[bar, LogFile(folder / "training_log.jsonl")],
+        callbacks=loop.callbacks,
         validation=validation,
         vocabulary=vocabulary,
         settings=settings,
     )
-    trainer.pop_callback(printer())
-    if not selecting:
-        trainer.add_callback(FewerSaves(1))
-    if training.patience and selecting:
-        trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
-    earlier = seconds_before(folder)
-    try:
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
-    finally:
-        bar.close()
-    state = trainer.state
-    best = state.best_global_step if selecting and state.best_global_step else state.global_step
-    scored: dict[str, Any] = next(
-        (entry for entry in reversed(state.log_history) if entry.get("step") == best and "eval_f1" in entry), {}
-    )
-    return Outcome(
-        steps=state.global_step,
-        best_step=best,
-        validation_f1=scored.get("eval_f1"),
-        seconds=earlier + time.monotonic() - start,
-        precision=precision,
-        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
-        silent=scored.get("eval_predicted") == 0,
-    )
+    loop.run(trainer)
+    return loop.outcome(trainer, model, precision)
 
 
 class _GeneratorTrainer(SFTTrainer):

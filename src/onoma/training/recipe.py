@@ -201,10 +201,19 @@ class Generator(Section):
 
 _TAGGERS_ALONE = {
     "recipe": ("rewrite", "mark_casing", "layers"),
-    "stage": ("distill", "balance"),
+    "stage": ("distill", "balance", "blend"),
     "adapter": ("letters",),
-    "training": ("consistency", "class_weights", "subword_labels", "label_smoothing", "head_learning_rate"),
+    "training": (
+        "consistency",
+        "class_weights",
+        "subword_labels",
+        "label_smoothing",
+        "head_learning_rate",
+        "lora_plus",
+        "freeze_embeddings",
+    ),
 }
+"""Keys that the training of a generator has no use for, by the section that they are in."""
 
 
 class Robustness(Section):
@@ -293,6 +302,8 @@ class Recipe(Section):
                     usual = type(parts[part]).model_fields[name].get_default(call_default_factory=True)
                     if getattr(parts[part], name) != usual:
                         raise ValueError(f"{name} is for taggers, and this recipe makes a generator")
+            if self.training_of(stage).select == "average":
+                raise ValueError("select: average is for taggers, and this recipe makes a generator")
         return self
 
     def training_of(self, stage: Stage) -> Training:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
-from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import Trainer, TrainingArguments
 
 from onoma.alignment import WordEncoder
 from onoma.document import Document
@@ -22,10 +20,10 @@ from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
 from onoma.models.adapters import average_weights, blend_weights, trained_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
-from onoma.training.callbacks import FewerSaves, LogFile, ProgressBar, printer, seconds_before
 from onoma.training.dropout import quicken_dropout
 from onoma.training.features import IGNORED, EpochBatches, Features, Row
 from onoma.training.learning import Outcome
+from onoma.training.loop import Loop
 from onoma.training.precision import choose_precision
 from onoma.training.recipe import Distillation, Training
 
@@ -68,7 +66,7 @@ def train_tagger(
         title: shown on the bar.
         console: where progress goes.
     """
-    start = time.monotonic()
+    loop = Loop(training, folder, validated=bool(validation), title=title, console=console)
     if training.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     before = trained_weights(model)
@@ -76,36 +74,12 @@ def train_tagger(
     model.to(processes.device())
     quicken_dropout(model)
     precision = processes.agree(choose_precision(training.precision, model, _inputs(sample)))
-    selecting = bool(validation) and training.select == "best"
     arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=training.epochs,
-        max_steps=training.max_steps or -1,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.schedule if training.schedule != "constant" else "constant_with_warmup",
-        warmup_steps=training.warmup,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        gradient_accumulation_steps=training.accumulate,
+        **loop.arguments(precision, seed),
         activation_checkpointing=training.gradient_checkpointing,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
         tf32=True if torch.cuda.is_available() else None,
-        use_cpu=not torch.cuda.is_available(),
-        eval_strategy="epoch" if validation else "no",
-        save_strategy="epoch",
-        save_total_limit=2 if selecting else training.average if training.select == "average" else 1,
-        load_best_model_at_end=selecting,
-        metric_for_best_model="f1" if selecting else None,
-        greater_is_better=True if selecting else None,
-        logging_steps=10,
-        disable_tqdm=True,
-        report_to=[],
         remove_unused_columns=False,
-        seed=seed,
-        data_seed=seed,
     )
-    bar = ProgressBar(title, console)
     trainer = _TaggerTrainer(
         model=model,
         args=arguments,
@@ -114,7 +88,7 @@ def train_tagger(
         # Ours is called in `compute_loss` below; that there is one has the Trainer count a step's labelled pieces.
         compute_loss_func=(loss := _Loss(training, settings, distillation)),
         loss=loss,
-        callbacks=[bar, LogFile(folder / "training_log.jsonl")],
+        callbacks=loop.callbacks,
         features=features,
         groups=groups,
         shares=shares,
@@ -124,36 +98,14 @@ def train_tagger(
         settings=settings,
         training=training,
     )
-    # The Trainer's own callback prints every log as a dict.
-    trainer.pop_callback(printer())
-    if not selecting:
-        trainer.add_callback(FewerSaves(training.average if training.select == "average" else 1))
-    if training.patience and selecting:
-        trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=training.patience))
-    earlier = seconds_before(folder)
-    try:
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
-    finally:
-        bar.close()
+    loop.run(trainer)
     if training.select == "average":
         average_weights(model, _checkpoints(folder))
     if blend < 1:
         blend_weights(model, before, blend)
     if validation and (training.select == "average" or blend < 1):
         trainer.evaluate()
-    state = trainer.state
-    best = state.best_global_step if selecting and state.best_global_step else state.global_step
-    # The last of a step's entries counts: averaged and blended weights are scored after the step's own.
-    f1 = next((entry for entry in reversed(state.log_history) if entry.get("step") == best and "eval_f1" in entry), {})
-    return Outcome(
-        steps=state.global_step,
-        best_step=best,
-        validation_f1=f1.get("eval_f1"),
-        seconds=earlier + time.monotonic() - start,
-        precision=precision,
-        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
-        silent=f1.get("eval_predicted") == 0,
-    )
+    return loop.outcome(trainer, model, precision)
 
 
 class _Rows(Dataset[Any]):
