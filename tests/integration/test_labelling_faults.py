@@ -68,7 +68,8 @@ def test_nothing_is_lost_mixed_up_or_paid_twice(tmp_path):
         counts = opened.counts()
         assert counts["waiting"] == counts["sent"] == 0
         assert counts["answered"] + counts["failed"] == ITEMS
-        assert sum(opened.failures().values()) == counts["failed"] <= 5
+        # A batch that expires twice leaves its items few tries for the faults of their own; each failure is noted.
+        assert sum(opened.failures().values()) == counts["failed"] <= ITEMS / 200
         for question in questions(extractor, documents, opened, answered=True):
             answer = opened.answer(question.key)
             if answer is not None:
