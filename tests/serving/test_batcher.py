@@ -107,3 +107,20 @@ def test_closing_finishes_what_waits(slow):
     assert not batcher.alive
     with pytest.raises(QueueFullError):
         submit(batcher, "a")
+
+
+def test_what_would_come_too_late_is_refused_at_once():
+    def steady(documents, names):
+        time.sleep(0.02 * len(documents))
+        return list(documents)
+
+    batcher = Batcher(steady, batch=1000, waiting=100_000)
+    try:
+        submit(batcher, "a", 5).result(5)  # now it knows that it reads about 250 characters a second
+        accepted = [submit(batcher, "b", 10, seconds=5.0) for _ in range(3)]
+        with pytest.raises(QueueFullError):
+            submit(batcher, "c", 10, seconds=0.3)
+        assert submit(batcher, "d", 10, seconds=5.0).result(5)
+        assert all(future.done() for future in accepted)
+    finally:
+        batcher.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from onoma.document import Document
 from onoma.errors import OnomaError
 
+_BATCH_SECONDS = 1.0
 Extract = Callable[[Sequence[Document], Sequence[str]], Sequence[Document | OnomaError]]
 
 
@@ -67,6 +68,7 @@ class Batcher:
         self._most = waiting
         self._jobs: collections.deque[_Job] = collections.deque()
         self._size = 0
+        self._busy = 0
         self._rate = 0.0
         self._changed = threading.Condition()
         self._closed = False
@@ -95,13 +97,14 @@ class Batcher:
             A future of the documents with entities; cancelling it takes the request out of the queue.
 
         Raises:
-            QueueFullError: if it does not fit; the only request in the queue always does.
+            QueueFullError: if it does not fit, or would not be answered in time as things go; the only request in the
+                queue is always taken.
         """
         job = _Job(documents, name, time.monotonic() + seconds)
         with self._changed:
-            if self._size + job.size > self._most:
+            if self._is_too_much(job, seconds):
                 self._drop_unwanted()
-            if self._closed or (self._size and self._size + job.size > self._most):
+            if self._closed or (self._size and self._is_too_much(job, seconds)):
                 raise QueueFullError(max(1.0, self._size / self._rate if self._rate else 1.0))
             self._jobs.append(job)
             self._size += job.size
@@ -115,6 +118,10 @@ class Batcher:
             self._changed.notify()
         self._thread.join()
 
+    def _is_too_much(self, job: _Job, seconds: float) -> bool:
+        size = self._size + job.size
+        return size > self._most or (self._rate > 0 and (self._busy + size) / self._rate > seconds)
+
     def _work(self) -> None:
         while True:
             with self._changed:
@@ -126,6 +133,7 @@ class Batcher:
             wanted = [job for job in jobs if self._is_wanted(job)]
             if wanted:
                 self._answer(wanted)
+            self._busy = 0
 
     def _drop_unwanted(self) -> None:
         """Make room: those who left, or whose deadline has passed, keep nobody out."""
@@ -140,11 +148,14 @@ class Batcher:
         """The oldest jobs, as many as make a batch."""
         jobs: list[_Job] = []
         size = 0
-        while self._jobs and (not jobs or size + self._jobs[0].size <= self._batch):
+        # A batch that takes long keeps everybody waiting who came while it was worked on.
+        most = min(self._batch, self._rate * _BATCH_SECONDS) if self._rate else self._batch
+        while self._jobs and (not jobs or size + self._jobs[0].size <= most):
             job = self._jobs.popleft()
             jobs.append(job)
             size += job.size
             self._size -= job.size
+        self._busy = size
         return jobs
 
     @staticmethod
