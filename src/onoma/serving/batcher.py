@@ -13,6 +13,8 @@ from onoma.document import Document
 from onoma.errors import OnomaError
 
 _BATCH_SECONDS = 1.0
+_LEAST_BATCH = 10_000
+"""Characters that make a good batch; were batches ever smaller since the last were slow, they would get ever slower."""
 Extract = Callable[[Sequence[Document], Sequence[str]], Sequence[Document | OnomaError]]
 
 
@@ -149,7 +151,7 @@ class Batcher:
         jobs: list[_Job] = []
         size = 0
         # A batch that takes long keeps everybody waiting who came while it was worked on.
-        most = min(self._batch, self._rate * _BATCH_SECONDS) if self._rate else self._batch
+        most = min(self._batch, max(_LEAST_BATCH, self._rate * _BATCH_SECONDS)) if self._rate else self._batch
         while self._jobs and (not jobs or size + self._jobs[0].size <= most):
             job = self._jobs.popleft()
             jobs.append(job)
