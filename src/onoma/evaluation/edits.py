@@ -90,7 +90,11 @@ def _tokens(document: Document, edits: Sequence[Edit], shift: _Shift, text: str)
         had_space = number > 0 and old[number - 1][1] < old[number][0]
         if result and words and had_space and result[-1][1] == words[0][0]:
             words[0] = (result.pop()[0], words[0][1])
-        result += words
+        for first, last in words:
+            # An edit from between two tokens into one can leave its beginning in the one before.
+            first = max(first, result[-1][1] if result else 0)
+            if text[first:last].strip():
+                result.append((first, last))
     return tuple(result)
 
 
