@@ -26,6 +26,7 @@ from onoma.extractors.base import Extractor
 from onoma.extractors.codecs import Codec, find_codec
 from onoma.extractors.endpoint_file import OPENAI, EndpointFile, Examples, read_endpoint_file
 from onoma.extractors.examples import ExampleChooser
+from onoma.extractors.grounding import spans_of
 from onoma.extractors.prompts import answer_schema, check_messages, task_messages
 from onoma.words import line_and_sentence_starts
 
@@ -274,8 +275,7 @@ class EndpointExtractor(Extractor):
         findings.invalid += bool(parsed.faults)
         findings.other_labels += len(parsed.mentions) - len(wanted)
         findings.statuses.update(found.status for found in placed)
-        spans = {(found.span.start, found.span.end): found.span for found in reversed(placed) if found.span}
-        return sorted(spans.values())
+        return spans_of(placed)
 
 
 def _majority(given: Sequence[Sequence[Span]], findings: Findings) -> list[Span]:

@@ -15,7 +15,7 @@ from onoma.extractors.answers import Findings
 from onoma.extractors.base import Extractor
 from onoma.extractors.codecs import Codec, escape_inline, escape_json, find_codec
 from onoma.extractors.grammar import make_grammar
-from onoma.extractors.grounding import Grounded, Mention
+from onoma.extractors.grounding import Grounded, Mention, spans_of
 from onoma.extractors.instructions import question, task
 from onoma.extractors.windows import Window, plan_windows
 from onoma.models.writing import Decoder, Request, Written
@@ -200,7 +200,9 @@ class GeneratorExtractor(Extractor):
             for row, document in enumerate(documents)
             for part in cut_parts(document, self.decoder.vocabulary, self.settings.window)
         ]
-        requests = [self._request(part) for _, part in parts]
+        vocabulary = self.decoder.vocabulary
+        prefix = (*vocabulary.begin, *vocabulary.pieces(task(self.settings.labels, self.settings.definitions)))
+        requests = [self._request(part, prefix) for _, part in parts]
         spans: list[list[Span]] = [[] for _ in documents]
         for (row, part), request, written in zip(parts, requests, self.decoder.write(requests), strict=True):
             found = self._read(part, request, written)
@@ -214,10 +216,9 @@ class GeneratorExtractor(Extractor):
         parts = cut_parts(document, self.decoder.vocabulary, self.settings.window)
         return [part.keep[0] for part in parts[1:]]
 
-    def _request(self, part: Part) -> Request:
-        vocabulary, settings = self.decoder.vocabulary, self.settings
-        prefix = (*vocabulary.begin, *vocabulary.pieces(task(settings.labels, settings.definitions)))
-        pieces = tuple(vocabulary.pieces(question(part.document.text)))
+    def _request(self, part: Part, prefix: tuple[int, ...]) -> Request:
+        settings = self.settings
+        pieces = tuple(self.decoder.vocabulary.pieces(question(part.document.text)))
         grammar = None
         most = self.decoder.longest - len(prefix) - len(pieces)
         if settings.grounded:
@@ -234,11 +235,8 @@ class GeneratorExtractor(Extractor):
         wanted = [mention for mention in scored if self.settings.labels is None or mention.label in self.labels]
         placed = codec.place(wanted, text)
         self._count(request, written, bool(parsed.faults), len(parsed.mentions) - len(wanted), placed)
-        spans = {(found.span.start, found.span.end): found.span for found in reversed(placed) if found.span}
         first, last = part.keep
-        moved = (
-            replace(span, start=span.start + part.start, end=span.end + part.start) for span in sorted(spans.values())
-        )
+        moved = (replace(span, start=span.start + part.start, end=span.end + part.start) for span in spans_of(placed))
         return [
             span
             for span in moved

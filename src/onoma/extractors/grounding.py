@@ -89,6 +89,17 @@ def ground(mentions: Sequence[Mention], text: str) -> list[Grounded]:
     return result
 
 
+def spans_of(placed: Sequence[Grounded]) -> list[Span]:
+    """The spans that were found, sorted; the first of those that are the same place.
+
+    Examples:
+        >>> spans_of(ground([Mention("Rome", "LOC"), Mention("Oslo", "LOC")], "Rome fell"))
+        [Span(start=0, end=4, label='LOC', score=None)]
+    """
+    spans = {(found.span.start, found.span.end): found.span for found in reversed(placed) if found.span}
+    return sorted(spans.values())
+
+
 def occurrences(surface: str, text: str) -> list[tuple[int, int]]:
     """Where a surface stands in a text on word boundaries, exactly as it is.
 
