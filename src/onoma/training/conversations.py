@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from onoma.document import Document, Span
+from onoma.document import Document
 from onoma.extractors.codecs import Codec, find_codec
 from onoma.extractors.generator import cut_parts
 from onoma.extractors.instructions import question, task
@@ -93,9 +93,5 @@ def _example(
 def _lost(document: Document, parts: Iterable[Document], codec: Codec) -> int:
     """Spans that no part's answer gives back."""
     plain = {(span.label, document.surface(span)) for span in document.spans}
-    found: set[tuple[str, str]] = set()
-    spans: list[Span] = []
-    for part in parts:
-        spans = codec.decode(codec.render(part), part.text)
-        found |= {(span.label, part.surface(span)) for span in spans}
+    found = {(span.label, part.surface(span)) for part in parts for span in codec.decode(codec.render(part), part.text)}
     return len(plain - found)

@@ -22,13 +22,11 @@ from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
 from onoma.training import processes
 from onoma.training.conversations import Example
+from onoma.training.features import IGNORED
 from onoma.training.learning import Outcome
 from onoma.training.loop import Loop
 from onoma.training.precision import choose_precision
 from onoma.training.recipe import Training
-
-IGNORED = -100
-"""Target of pieces that carry no loss."""
 
 
 def train_generator(
