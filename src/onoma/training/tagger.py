@@ -20,6 +20,7 @@ from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
 from onoma.models.adapters import average_weights, blend_weights, trained_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
+from onoma.training.dora import quicken_dora
 from onoma.training.dropout import quicken_dropout
 from onoma.training.features import IGNORED, EpochBatches, Features, Row
 from onoma.training.learning import Outcome
@@ -73,6 +74,7 @@ def train_tagger(
     sample = _collate([features[index] for index in _usual_rows(features, training.batch_pieces)], encoder.pad)
     model.to(processes.device())
     quicken_dropout(model)
+    quicken_dora(model)
     precision = processes.agree(choose_precision(training.precision, model, _inputs(sample)))
     arguments = TrainingArguments(
         **loop.arguments(precision, seed),
