@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from onoma.files import (
     atomic_folder,
     cache_folder,
     folder_size,
+    locked,
     move_folder,
     read_json,
     sha256,
@@ -92,3 +94,55 @@ def test_cache_can_be_moved(monkeypatch):
     monkeypatch.delenv("ONOMA_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     assert cache_folder() == Path("/xdg/onoma")
+
+
+def test_a_locked_target_is_for_one_process(tmp_path):
+    target = tmp_path / "runs" / "it"
+    with locked(target):
+        with pytest.raises(OnomaError, match="it: another process is at work on it. Wait until it has ended"):
+            locked(target).__enter__()
+        with locked(target.with_name("other")):
+            pass
+        assert [path.name for path in target.parent.iterdir()] == [".it.lock"]
+    assert list(target.parent.iterdir()) == []
+    with locked(target):
+        pass
+
+
+def test_a_killed_process_lets_go(tmp_path):
+    script = "import sys, time; from pathlib import Path; from onoma.files import locked\n"
+    script += "with locked(Path(sys.argv[1]) / 'it'): print('mine', flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b"mine\n"
+    with pytest.raises(OnomaError, match="another process"):
+        locked(tmp_path / "it").__enter__()
+    other.kill()
+    other.wait()
+    with locked(tmp_path / "it"):
+        pass
+
+
+def test_only_one_of_many_who_come_and_go_has_the_lock(tmp_path):
+    held, most, refused = 0, 0, 0
+    guard = threading.Lock()
+
+    def visit():
+        nonlocal held, most, refused
+        for _ in range(100):
+            try:
+                with locked(tmp_path / "it"):
+                    with guard:
+                        held += 1
+                        most = max(most, held)
+                    with guard:
+                        held -= 1
+            except OnomaError:
+                refused += 1
+
+    threads = [threading.Thread(target=visit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert refused < 800

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -80,6 +81,42 @@ def move_folder(source: Path, target: Path) -> None:
     else:
         source.replace(target)
     _fsync(target.parent)
+
+
+@contextlib.contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Keep other processes that make the same file or folder away; the system ends it when a process is killed.
+
+    Args:
+        target: what is being made; the lock is a hidden file beside it.
+
+    Raises:
+        OnomaError: if another process has the lock.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.parent / f".{target.name}.lock"
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it before may have removed the file between our two calls, and then it keeps nobody away.
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(handle)):
+                break
+        except BlockingIOError as error:
+            os.close(handle)
+            raise OnomaError(
+                "another process is at work on it",
+                where=str(target),
+                mend="Wait until it has ended, or choose another name.",
+            ) from error
+        except FileNotFoundError:
+            pass
+        os.close(handle)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def link_folder(source: Path, target: Path) -> None:

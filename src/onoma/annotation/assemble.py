@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -26,7 +26,7 @@ from onoma.annotation.harvest.languages import identify
 from onoma.annotation.harvest.select import shares
 from onoma.corpus import load_corpus, save_corpus
 from onoma.corpus.corpus import Corpus
-from onoma.corpus.dedupe import near_duplicates, normalised
+from onoma.corpus.dedupe import alike, band_keys, normalised
 from onoma.corpus.relabel import read_label_map, relabel
 from onoma.corpus.sample import cap_labels
 from onoma.corpus.split import split_groups
@@ -36,9 +36,16 @@ from onoma.errors import DataError
 from onoma.evaluation.agreement import Agreement, measure_agreement
 from onoma.extractors.codecs import JsonMap
 from onoma.files import atomic_file, atomic_folder, read_table, write_json
+from onoma.scale.workers import LocalWorkers, Workers
 from onoma.schema import Section, apply_overrides, section_error
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 MANIFEST = "manifest.json"
+_BLOCK = 5_000
+"""Texts that a worker takes at a time."""
 
 
 class Part(Section):
@@ -121,6 +128,7 @@ def assemble(
     file: AssembleFile,
     target: Path,
     *,
+    workers: Workers | None = None,
     cost: Mapping[str, float] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -132,6 +140,7 @@ def assemble(
     Args:
         file: parts, filters, splits.
         target: folder; a corpus that was assembled there before is replaced.
+        workers: that look for repeats; this process alone by default.
         cost: tokens and money that labelling took, for the card.
         say: is told each step.
 
@@ -151,7 +160,7 @@ def assemble(
     say(f"{len(documents)} documents; looking for repeats")
     documents = _without_repeats(documents, file.filters.contradictory, counts)
     agreement = _agreements(file, documents)
-    documents, groups = _grouped(documents, file, counts)
+    documents, groups = _grouped(documents, file, workers or LocalWorkers(1), counts)
     documents, groups = _balanced(documents, groups, file, counts)
     if not documents:
         raise DataError("nothing is left", mend=f"Left out: {_reasons(counts)}.")
@@ -240,21 +249,33 @@ def _without_repeats(
 
 
 def _grouped(
-    documents: Sequence[Document], file: AssembleFile, counts: dict[str, dict[str, Any]]
+    documents: Sequence[Document], file: AssembleFile, workers: Workers, counts: dict[str, dict[str, Any]]
 ) -> tuple[list[Document], list[list[int]]]:
     """The documents that resemble no evaluation text, and groups of near-duplicates among them."""
     held_out = [
         document.text for source in file.leakage for split in load_corpus(source).values() for document in split
     ]
     size = len(documents)
-    texts = [document.text for document in documents]
-    groups = near_duplicates([*texts, *held_out], threshold=file.duplicates)
+    texts = [*(document.text for document in documents), *held_out]
+    groups = alike(_keys(texts, workers), texts.__getitem__, threshold=file.duplicates)
     leaking = {row for group in groups if group[-1] >= size for row in group if row < size}
     _drop([documents[row] for row in sorted(leaking)], "leaks", counts)
     place = {row: number for number, row in enumerate(row for row in range(size) if row not in leaking)}
-    alike = [[place[row] for row in group] for group in groups if group[-1] < size]
-    alone = set(place.values()) - {row for group in alike for row in group}
-    return [documents[row] for row in place], alike + [[row] for row in sorted(alone)]
+    paired = [[place[row] for row in group] for group in groups if group[-1] < size]
+    alone = set(place.values()) - {row for group in paired for row in group}
+    return [documents[row] for row in place], paired + [[row] for row in sorted(alone)]
+
+
+def _keys(texts: Sequence[str], workers: Workers) -> NDArray[np.uint32]:
+    """Each text's :func:`onoma.corpus.dedupe.band_keys`."""
+    import numpy as np
+
+    blocks = (texts[begin : begin + _BLOCK] for begin in range(0, len(texts), _BLOCK))
+    return np.concatenate([band_keys([]), *workers.map(_key_maker, blocks)])
+
+
+def _key_maker() -> Callable[[Sequence[str]], NDArray[np.uint32]]:
+    return band_keys
 
 
 def _balanced(

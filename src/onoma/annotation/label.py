@@ -85,6 +85,7 @@ def label(
     limits: Limits | None = None,
     mode: Mode = "live",
     vote: Vote = "trust",
+    annotate: Callable[[str, Sequence[Document]], Iterable[Document]] | None = None,
     watch: Callable[[str, Progress], None] = lambda *_: None,
 ) -> Labelling:
     """Label texts; what an endpoint has answered before, as the journal says, is not asked again.
@@ -96,6 +97,7 @@ def label(
         limits: budget and pace of each endpoint.
         mode: how endpoints are asked.
         vote: how labellers agree.
+        annotate: labels texts with the labeller of a name that is no endpoint; without it, the labeller does it here.
         watch: is told the progress of an endpoint after each answer.
 
     Raises:
@@ -125,7 +127,7 @@ def label(
             answers[name] = [_labelled(labeller, document, journal, findings) for document in plain]
             endpoints[name] = dataclasses.asdict(progress) | findings.to_dict()
         else:
-            answers[name] = list(labeller.extract(plain))
+            answers[name] = list(annotate(name, plain) if annotate else labeller.extract(plain))
     whole = [row for row in range(len(plain)) if all(found[row] is not None for found in answers.values())]
     given = {
         name: [document for row in whole if (document := found[row]) is not None] for name, found in answers.items()

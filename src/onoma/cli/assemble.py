@@ -27,6 +27,9 @@ def assemble(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the file; may be repeated.")
     ] = None,
     journal: Annotated[Path | None, typer.Option(help="Journal whose cost goes into the card.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Workers that look for repeats.")] = 1,
+    engine: Annotated[show.Engine, show.EngineOption] = show.Engine.local,
+    address: Annotated[str | None, show.AddressOption] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
     """Join labelled parts into a clean corpus: filters, no repeats, no leaks, splits, a card."""
@@ -34,6 +37,7 @@ def assemble(
     from onoma.annotation.assemble import load_assembly
     from onoma.annotation.journal import Journal
     from onoma.errors import DataError
+    from onoma.scale.workers import open_workers
 
     cost = {}
     if journal is not None:
@@ -47,9 +51,9 @@ def assemble(
             "output tokens": spent.output_tokens,
             "cost": round(spent.cost, 6),
         }
-    manifest = join(
-        load_assembly(file, overrides or []), target, cost=cost, say=lambda line: show.err().print(line, style="dim")
-    )
+    loaded = load_assembly(file, overrides or [])
+    with open_workers(engine.value, workers, address) as opened:
+        manifest = join(loaded, target, workers=opened, cost=cost, say=lambda line: show.err().print(line, style="dim"))
     if as_json:
         typer.echo(json.dumps(manifest, ensure_ascii=False))
     else:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from onoma.cli import show
 from onoma.document import Document
-from onoma.errors import DataError, ModelError
-
-if TYPE_CHECKING:
-    from onoma.extractors.base import Extractor
+from onoma.errors import DataError
 
 
 class Output(StrEnum):
@@ -40,7 +37,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog='Examples:\n\n  onoma extract runs/assamese "গুৱাহাটী এখন মহানগৰ।"\n\n'
         "  cat notes.txt | onoma extract runs/assamese - --output jsonl > entities.jsonl\n\n"
-        "  onoma extract runs/assamese book.txt --unit file"
+        "  onoma extract runs/assamese book.txt --unit file\n\n"
+        "  onoma extract it-int8 raw/ --to entities --workers 8"
     )(extract)
 
 
@@ -57,14 +55,26 @@ def extract(
         str | None, typer.Option(help="Types to ask a generator for, such as river,city; any lets it choose.")
     ] = None,
     base: Annotated[str | None, typer.Option(help="Where the run's base lies now.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="A folder for Parquet files instead; stopped, the same command goes on where it was."),
+    ] = None,
+    engine: Annotated[show.Engine, show.EngineOption] = show.Engine.local,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that extract into a folder.")] = 1,
+    address: Annotated[str | None, show.AddressOption] = None,
 ) -> None:
     """Find entities in texts, files or standard input, in a stream of any length."""
+    if to is not None:
+        _into_folder(extractor, texts, to, labels=labels, base=base, engine=engine, workers=workers, address=address)
+        return
+    if engine is not show.Engine.local or workers > 1 or address is not None:
+        raise DataError("several workers write into a folder", where="--engine, --workers", mend="Name it with --to.")
     with show.without_collection():
-        from onoma.extractors.load import load
+        from onoma.extractors.load import asked_for, load
 
         found = load(extractor, base=base)
         if labels is not None:
-            found = _asked(found, labels)
+            found = asked_for(found, labels)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A byte of the command line that is no UTF-8 becomes \udcff, which JSON reads back as what it was.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -79,16 +89,42 @@ def extract(
             console.print(show.highlighted(document, found.labels), soft_wrap=True)
 
 
-def _asked(extractor: Extractor, labels: str) -> Extractor:
-    from onoma.extractors.generator import GeneratorExtractor
+def _into_folder(
+    extractor: str,
+    texts: Sequence[str],
+    target: Path,
+    *,
+    labels: str | None,
+    base: str | None,
+    engine: show.Engine,
+    workers: int,
+    address: str | None,
+) -> None:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    if not isinstance(extractor, GeneratorExtractor):
-        raise ModelError(
-            "this extractor cannot be asked for other types than its own",
-            where="--labels",
-            mend=f"It finds {', '.join(extractor.labels)}; a generator takes any types.",
-        )
-    return extractor.with_labels(None if labels == "any" else [label.strip() for label in labels.split(",")])
+    from onoma.scale.extract import extract_corpus
+    from onoma.scale.workers import open_workers
+
+    columns = (
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed} of {task.total} shards"),
+        TextColumn("{task.fields[said]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=show.err(), transient=True) as bars:
+        task = bars.add_task("", total=None, said="")
+
+        def watch(done: int, shards: int, documents: int) -> None:
+            seconds = bars.tasks[task].elapsed or 1e-9
+            bars.update(task, completed=done, total=shards, said=f"{documents / seconds:,.0f} documents a second")
+
+        with open_workers(engine.value, workers, address) as opened:
+            sources = [Path(text) for text in texts]
+            made = extract_corpus(extractor, sources, target, opened, base=base, labels=labels, watch=watch)
+    counts = ", ".join(f"{label} {count}" for label, count in made["labels"].items()) or "no entity"
+    console = show.out()
+    console.print(f"{made['documents']} documents, {counts}", markup=False, soft_wrap=True)
+    console.print(f"Wrote [bold]{target}[/]: {len(made['files'])} files", soft_wrap=True)
 
 
 def _documents(texts: Iterable[str], unit: Unit) -> Iterator[Document]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,7 +28,9 @@ def harvest(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the file; may be repeated.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that clean; default: all cores.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Workers that clean; default: all cores.")] = None,
+    engine: Annotated[show.Engine, show.EngineOption] = show.Engine.local,
+    address: Annotated[str | None, show.AddressOption] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
     """Gather raw text: clean it, tell its language, drop repeats, balance languages. Stopped, it goes on."""
@@ -36,6 +39,7 @@ def harvest(
 
     from onoma.annotation.harvest.harvest import harvest as gather
     from onoma.annotation.harvest.harvest import load_harvest
+    from onoma.scale.workers import open_workers
 
     loaded = load_harvest(file, overrides or [])
     columns = (
@@ -55,7 +59,8 @@ def harvest(
             said = f"{progress.kept} of {progress.documents} documents, {progress.megabytes / seconds:.1f} MB/s"
             bars.update(tasks[name], said=said)
 
-        manifest = gather(loaded, target, workers=workers, watch=watch)
+        with open_workers(engine.value, workers or os.cpu_count() or 1, address) as opened:
+            manifest = gather(loaded, target, workers=opened, watch=watch)
     if as_json:
         typer.echo(json.dumps(manifest, ensure_ascii=False))
     else:

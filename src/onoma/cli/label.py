@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +71,9 @@ def label(
     money: Annotated[
         float | None, typer.Option(min=0, help="Most to spend now, at the endpoint file's prices.")
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Workers of the labellers that are no endpoints.")] = 1,
+    engine: Annotated[show.Engine, show.EngineOption] = show.Engine.local,
+    address: Annotated[str | None, show.AddressOption] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
     """Label raw text with any extractors. Stopped half-way, the same command goes on and pays nothing twice."""
@@ -83,6 +87,9 @@ def label(
     from onoma.extractors.apis import PATHS
     from onoma.extractors.endpoint import EndpointExtractor
     from onoma.extractors.load import load
+    from onoma.files import locked
+    from onoma.scale.extract import extract_stream
+    from onoma.scale.workers import open_workers
 
     corpus = load_corpus(source)
     if split is None and len(corpus) > 1:
@@ -93,7 +100,7 @@ def label(
     if (to_file or from_file) and len(endpoints) != 1:
         raise DataError("files of requests and answers are for one endpoint", mend="Name one with --with.")
     limits = Limits(requests=requests, tokens=tokens, money=money)
-    with Journal(journal_file) as journal:
+    with locked(target), Journal(journal_file) as journal, open_workers(engine.value, workers, address) as opened:
         if to_file is not None:
             (endpoint,) = endpoints.values()
             path = PATHS[endpoint.file.api]
@@ -115,6 +122,8 @@ def label(
                 limits=limits,
                 mode="journal" if from_file else "batch" if batch else "live",
                 vote=vote.value,
+                # One worker of this machine would load a second time what is loaded here.
+                annotate=partial(extract_stream, workers=opened) if workers > 1 or engine.value == "ray" else None,
                 watch=watch,
             )
     save_corpus({"train": done.documents}, target)

@@ -7,6 +7,7 @@ import functools
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from typing import Any
 
 import typer
@@ -108,4 +109,13 @@ def without_collection() -> Iterator[None]:
         gc.enable()
 
 
+class Engine(StrEnum):
+    """Where workers run."""
+
+    local = "local"
+    ray = "ray"
+
+
 JsonOption = typer.Option("--json", help="Write JSON for programs to read.")
+EngineOption = typer.Option(help="Workers are processes of this machine, or actors on Ray.")
+AddressOption = typer.Option(help="A Ray cluster, such as auto; without it, one is started here.")

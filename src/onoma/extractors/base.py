@@ -59,7 +59,7 @@ class Extractor(ABC):
         """
         if isinstance(texts, str | Document):
             return self.extract_block([as_document(texts)])[0]
-        stream = itertools.chain.from_iterable(self.extract_blocks(_blocks(texts)))
+        stream = itertools.chain.from_iterable(self.extract_blocks(blocks_of(texts)))
         return list(stream) if isinstance(texts, Sequence) else stream
 
 
@@ -68,7 +68,8 @@ def as_document(text: Input) -> Document:
     return Document(text) if isinstance(text, str) else text
 
 
-def _blocks(texts: Iterable[Input]) -> Iterator[list[Document]]:
+def blocks_of(texts: Iterable[Input]) -> Iterator[list[Document]]:
+    """A stream in blocks of about :data:`BLOCK_CHARACTERS`."""
     block: list[Document] = []
     size = 0
     for text in texts:

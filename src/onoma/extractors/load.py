@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,27 @@ def load(name: str | Path, *, base: str | None = None) -> Extractor:
     return _load_folder(_from_hub(str(name)), base)
 
 
+def asked_for(extractor: Extractor, labels: str) -> Extractor:
+    """A generator that is asked for other types than its own.
+
+    Args:
+        extractor: a generator.
+        labels: types separated by commas, or ``any`` to let it choose.
+
+    Raises:
+        ModelError: if it is none.
+    """
+    from onoma.extractors.generator import GeneratorExtractor
+
+    if not isinstance(extractor, GeneratorExtractor):
+        raise ModelError(
+            "this extractor cannot be asked for other types than its own",
+            where="--labels",
+            mend=f"It finds {', '.join(extractor.labels)}; a generator takes any types.",
+        )
+    return extractor.with_labels(None if labels == "any" else [label.strip() for label in labels.split(",")])
+
+
 def _load_folder(folder: Path, base: str | None) -> Extractor:
     kind = kind_of(folder)
     if kind == KIND:
@@ -70,8 +92,14 @@ def _load_onnx(folder: Path) -> TaggerExtractor:
     card = ExportCard.read(folder)
     settings = TaggerSettings.of(card, card.max_pieces)
     encoder = WordEncoder.from_folder(folder, card.rewrite, mark_casing=card.mark_casing)
-    logits = OnnxLogits(folder / GRAPH, card.threads, spin=card.spin)
+    logits = OnnxLogits(folder / GRAPH, _threads(card.threads), spin=card.spin)
     return TaggerExtractor(logits, encoder, settings, budget=card.budget)
+
+
+def _threads(wanted: int) -> int:
+    """As many as were fastest, or as many as one worker among several may have, which is less."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(wanted or int(allowed), int(allowed)) if allowed.isdecimal() and int(allowed) else wanted
 
 
 def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:

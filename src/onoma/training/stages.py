@@ -20,7 +20,7 @@ from onoma.document import Document
 from onoma.errors import RecipeError
 from onoma.extractors.base import Extractor
 from onoma.extractors.load import load
-from onoma.files import atomic_folder, link_folder, move_folder, read_json, sha256, write_json, write_text
+from onoma.files import atomic_folder, link_folder, locked, move_folder, read_json, sha256, write_json, write_text
 from onoma.models.adapters import save_model
 from onoma.models.bases import Base, resolve_base
 from onoma.training import processes
@@ -88,15 +88,16 @@ def train(
             mend="Choose another name with --set name=..., or replace it with --overwrite.",
         )
     processes.wait()
-    base = resolve_base(recipe.base)
-    corpora = load_corpora(recipe, console)
-    folder = runs / f"{recipe.name}.partial"
-    work = _Work(recipe, base, corpora, label_set(recipe, corpora.by_name), folder, store, console)
-    for number, stage in enumerate(recipe.stages, start=1):
-        work.carry_out(stage, number)
-    if processes.is_first():
-        work.finish(target)
-    processes.wait()
+    with locked(target) if processes.is_first() else contextlib.nullcontext():
+        base = resolve_base(recipe.base)
+        corpora = load_corpora(recipe, console)
+        folder = runs / f"{recipe.name}.partial"
+        work = _Work(recipe, base, corpora, label_set(recipe, corpora.by_name), folder, store, console)
+        for number, stage in enumerate(recipe.stages, start=1):
+            work.carry_out(stage, number)
+        if processes.is_first():
+            work.finish(target)
+        processes.wait()
     return Run(target, read_json(target / "metrics.json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import re
@@ -18,7 +19,7 @@ from onoma.errors import RecipeError, nearest
 from onoma.evaluation.charts import Curve
 from onoma.evaluation.compare import Comparison, RunResult, compare, read_run
 from onoma.evaluation.report import write_report
-from onoma.files import read_table
+from onoma.files import locked, read_table
 from onoma.models.adapters import MODEL_WEIGHTS
 from onoma.schema import Section, apply_overrides, override, section_error
 from onoma.training import processes
@@ -205,6 +206,11 @@ def run_study(study: Study, *, only: Sequence[str] = (), console: Console | None
     for name in only:
         if name not in study.recipes:
             raise RecipeError(f"no variant {name!r}", mend=nearest(name, study.recipes))
+    with locked(study.folder) if processes.is_first() else contextlib.nullcontext():
+        return _run(study, only, console)
+
+
+def _run(study: Study, only: Sequence[str], console: Console) -> Comparison:
     store = study.folder / "stages"
     wanted = _in_order(study, only)
     for number, recipe in enumerate(wanted, start=1):

@@ -7,6 +7,7 @@ from onoma.annotation.harvest import harvest as module
 from onoma.annotation.harvest.harvest import harvest, load_harvest
 from onoma.corpus import load_corpus
 from onoma.errors import DataError
+from onoma.scale.workers import LocalWorkers
 
 ENGLISH = "The old bridge over the river was closed on Monday because of the heavy rain in the hills"
 ASSAMESE = "গুৱাহাটী অসমৰ আটাইতকৈ ডাঙৰ চহৰ আৰু ইয়াত বহুতো মানুহ থাকে"
@@ -36,7 +37,7 @@ duplicates: 0.9
 
 
 def test_a_harvest_says_what_came_and_what_went(sources, tmp_path):
-    manifest = harvest(load_harvest(sources), tmp_path / "raw", workers=1)
+    manifest = harvest(load_harvest(sources), tmp_path / "raw")
     assert manifest["sources"]["english"]["rejected"] == {
         "short": 1,
         "script": 1,
@@ -59,14 +60,14 @@ def test_a_harvest_says_what_came_and_what_went(sources, tmp_path):
 def test_many_processes_give_the_same(sources, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 500)
     loaded = load_harvest(sources)
-    assert harvest(loaded, tmp_path / "one", workers=1) == harvest(loaded, tmp_path / "two", workers=2)
+    assert harvest(loaded, tmp_path / "one") == harvest(loaded, tmp_path / "two", workers=LocalWorkers(2))
     one, two = (list(load_corpus(tmp_path / name)["train"]) for name in ("one", "two"))
     assert one == two
 
 
 def test_an_interrupted_harvest_reads_finished_sources_no_more(sources, tmp_path, monkeypatch):
     loaded = load_harvest(sources)
-    whole = harvest(loaded, tmp_path / "whole", workers=1)
+    whole = harvest(loaded, tmp_path / "whole")
     read = module._read
     begun = []
 
@@ -78,30 +79,30 @@ def test_an_interrupted_harvest_reads_finished_sources_no_more(sources, tmp_path
 
     monkeypatch.setattr(module, "_read", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        harvest(loaded, tmp_path / "raw", workers=1)
+        harvest(loaded, tmp_path / "raw")
     assert not (tmp_path / "raw" / "manifest.json").exists()
-    assert harvest(loaded, tmp_path / "raw", workers=1) == whole
+    assert harvest(loaded, tmp_path / "raw") == whole
     assert begun == ["english", "assamese", "long", "long", "made"]
-    assert harvest(loaded, tmp_path / "raw", workers=1) == whole
+    assert harvest(loaded, tmp_path / "raw") == whole
     assert len(begun) == 5, "a finished harvest is left as it is"
 
 
 def test_languages_are_kept_and_balanced(sources, tmp_path):
     text = sources.read_text()
     sources.write_text(text + "languages: {keep: [en, as]}\nbalance: {documents: 20, temperature: .inf}\n")
-    manifest = harvest(load_harvest(sources), tmp_path / "a", workers=1)
+    manifest = harvest(load_harvest(sources), tmp_path / "a")
     assert {name: row["documents"] for name, row in manifest["languages"].items()} == {"as": 8, "en": 12}
     sources.write_text(text + "languages: {keep: [en]}\nbalance: {quotas: {en: 7}}\n")
-    manifest = harvest(load_harvest(sources), tmp_path / "b", workers=1)
+    manifest = harvest(load_harvest(sources), tmp_path / "b")
     assert {name: row["documents"] for name, row in manifest["languages"].items()} == {"en": 7}
     assert manifest["sources"]["assamese"]["rejected"] == {"language": 8}
 
 
 def test_another_harvest_is_not_overwritten(sources, tmp_path):
-    harvest(load_harvest(sources), tmp_path / "raw", workers=1)
+    harvest(load_harvest(sources), tmp_path / "raw")
     sources.write_text(sources.read_text() + "seed: 5\n")
     with pytest.raises(DataError, match="holds another harvest"):
-        harvest(load_harvest(sources), tmp_path / "raw", workers=1)
+        harvest(load_harvest(sources), tmp_path / "raw")
 
 
 @pytest.mark.parametrize(
@@ -121,4 +122,4 @@ def test_another_harvest_is_not_overwritten(sources, tmp_path):
 )
 def test_faulty_files(write, tmp_path, content, message):
     with pytest.raises(DataError, match=message):
-        harvest(load_harvest(write("sources.yaml", content)), tmp_path / "raw", workers=1)
+        harvest(load_harvest(write("sources.yaml", content)), tmp_path / "raw")

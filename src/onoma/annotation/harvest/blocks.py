@@ -1,15 +1,14 @@
-"""Blocks of documents, cleaned in several processes, in the order in which they were read."""
+"""Blocks of documents, cleaned by themselves."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 from onoma.annotation.harvest.clean import clean_text, cut_text
 from onoma.annotation.harvest.languages import identify, script_share
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_AHEAD = 3
-"""Blocks a process that wait their turn, so that memory stays flat when reading is faster than cleaning."""
 _OWN_SCRIPT = 0.5
 _SAMPLE = 300
 """Characters that language and script are told from."""
@@ -38,9 +35,6 @@ RECORD = [
     ("keys", "<u4", BANDS),
 ]
 """What is known of a document without reading it; the offset is that of its line in the file beside."""
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +80,9 @@ class Block:
     words_left_out: int
 
 
-def in_order(work: Callable[[Item, Rules], Made], items: Iterable[Item], rules: Rules, workers: int) -> Iterator[Made]:
-    """Do the work on items in several processes; results come in the order of the items, few wait at a time."""
-    if workers == 1:
-        for item in items:
-            yield work(item, rules)
-        return
-    waiting: deque[Future[Made]] = deque()
-    # A fresh process has none of the threads of this one, which a forked process would wait for in vain.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item, rules))
-                if len(waiting) >= workers * _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def cleaner(rules: Rules) -> Callable[[list[Raw]], Block]:
+    """What a worker does with each block of a source."""
+    return partial(clean_block, rules=rules)
 
 
 def clean_block(raws: list[Raw], rules: Rules) -> Block:

@@ -11,19 +11,19 @@ balance: {documents: 3000, temperature: 3}
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from onoma.annotation.harvest import wikipedia
-from onoma.annotation.harvest.blocks import Rules, clean_block, in_order
+from onoma.annotation.harvest.blocks import Rules, cleaner
 from onoma.annotation.harvest.readers import Raw, read_dataset, read_files
 from onoma.annotation.harvest.select import Index, balanced, repeats, write_blocks
 from onoma.annotation.harvest.sources import KINDS, Dataset, Dump, Files, Source, Synthetic, Wikipedia, kind_of
@@ -31,7 +31,8 @@ from onoma.annotation.harvest.synthetic import read_synthetic
 from onoma.corpus.formats import find_format
 from onoma.corpus.reading import ReadLog
 from onoma.errors import DataError, nearest
-from onoma.files import read_json, read_table, write_json
+from onoma.files import locked, read_json, read_table, write_json
+from onoma.scale.workers import LocalWorkers, Workers
 from onoma.schema import Section, apply_overrides, section_error
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def harvest(
     file: HarvestFile,
     target: Path,
     *,
-    workers: int | None = None,
+    workers: Workers | None = None,
     watch: Callable[[str, Progress], None] = lambda *_: None,
 ) -> dict[str, Any]:
     """Gather raw text into ``train.parquet`` of a folder, with a manifest of what came and what was left out.
@@ -156,7 +157,7 @@ def harvest(
     Args:
         file: what to gather.
         target: folder; a harvest of the same file that lies there is left as it is.
-        workers: processes that clean; all cores by default.
+        workers: that clean; this process alone by default.
         watch: is told the progress of a source.
 
     Returns:
@@ -175,12 +176,16 @@ def harvest(
         if manifest.get("fingerprint") == fingerprint:
             return manifest
         raise DataError("holds another harvest", where=str(target), mend="Name another folder, or remove this one.")
+    with locked(target):
+        return _harvest(file, target, fingerprint, workers or LocalWorkers(1), watch)
+
+
+def _harvest(
+    file: HarvestFile, target: Path, fingerprint: str, workers: Workers, watch: Callable[[str, Progress], None]
+) -> dict[str, Any]:
     work = target / ".work" / fingerprint[:16]
     work.mkdir(parents=True, exist_ok=True)
-    counts = {
-        name: _gather(name, source, file, work, workers or os.cpu_count() or 1, watch)
-        for name, source in file.sources.items()
-    }
+    counts = {name: _gather(name, source, file, work, workers, watch) for name, source in file.sources.items()}
     index = Index.load([work / name for name in file.sources])
     kept = _choose(index, file, counts)
     if not kept.any():
@@ -197,7 +202,7 @@ def harvest(
 
 
 def _gather(
-    name: str, source: Source, file: HarvestFile, work: Path, workers: int, watch: Callable[[str, Progress], None]
+    name: str, source: Source, file: HarvestFile, work: Path, workers: Workers, watch: Callable[[str, Progress], None]
 ) -> dict[str, Any]:
     """Clean one source into the work folder; says what came and what was left out."""
     done = work / name / "counts.json"
@@ -219,7 +224,7 @@ def _gather(
     rejected: Counter[str] = Counter()
     left_out = 0
     with write_blocks(work / name) as add:
-        for block in in_order(clean_block, _blocks(_read(source, name, file.seed, work, log)), rules, workers):
+        for block in workers.map(partial(cleaner, rules), _blocks(_read(source, name, file.seed, work, log))):
             add(block)
             read += block.read
             kept += len(block.records)

@@ -31,9 +31,10 @@ def write_blocks(folder: Path) -> Iterator[Callable[[Block], None]]:
 
         def add(block: Block) -> None:
             nonlocal size
-            block.records["offset"] += size
+            moved = block.records.copy()  # what comes from another process may lie in memory that it shares
+            moved["offset"] += size
             lines.write(block.lines)
-            records.write(block.records.tobytes())
+            records.write(moved.tobytes())
             size += len(block.lines)
 
         yield add
