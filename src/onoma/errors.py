@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class OnomaError(Exception):
@@ -25,6 +26,16 @@ class OnomaError(Exception):
         self.what, self.where, self.mend = what, where, mend
         message = f"{where}: {what}" if where else what
         super().__init__(f"{message.rstrip('.')}. {mend}" if mend else message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors come back from other processes; their constructors do not take what `args` holds.
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[OnomaError], args: tuple[Any, ...], fields: dict[str, Any]) -> OnomaError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class DataError(OnomaError):

@@ -74,3 +74,10 @@ def test_what_would_be_open_to_all_or_of_one_name(onoma_cli, rules):
     assert onoma_cli("serve", rules.parent / "nothing").code == 5
     done = onoma_cli("serve", rules, "--keys", rules)
     assert done.code == 3
+
+
+def test_only_ray_has_replicas(onoma_cli, write):
+    rules = write("rules.yaml", "gazetteers: {PER: [Ann]}\n")
+    done = onoma_cli("serve", rules, "--replicas", 2)
+    assert done.code == 1
+    assert "only Ray has replicas. Add --engine ray." in done.err

@@ -94,6 +94,12 @@ def test_what_a_worker_raises_is_raised_here(workers):
         list(workers.map(refuser, [1, 2]))
 
 
+def test_what_cannot_be_loaded_in_a_worker_is_said(workers, write, raw, tmp_path):
+    bad = write("bad.yaml", "patterns: {PER: '('}\n")
+    with pytest.raises(DataError, match="bad.yaml: the pattern of PER does not compile"):
+        extract_corpus(str(bad), [raw], tmp_path / "out", workers)
+
+
 def test_a_killed_driver_goes_on_where_it_was(rules, tmp_path):
     raw = tmp_path / "much.txt"
     texts = [" ".join(TEXTS[number:] + TEXTS[:number]) for number in range(400)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Sequence
 from enum import StrEnum
@@ -42,6 +43,9 @@ def serve(
     runs: Annotated[Path | None, typer.Option(help="Folder whose runs admins may load.")] = None,
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds that a request may take.")] = 30.0,
     memory: Annotated[int, typer.Option(min=1, help="Megabytes of adapters in memory, for each base.")] = 512,
+    engine: Annotated[show.Engine, show.EngineOption] = show.Engine.local,
+    replicas: Annotated[int, typer.Option(min=1, help="Processes that extract, with --engine ray.")] = 1,
+    address: Annotated[str | None, show.AddressOption] = None,
 ) -> None:
     """Serve extractors over HTTP; adapters of one base share its batches. Its description is at /docs."""
     if key_file is None and not is_loopback(host):
@@ -49,19 +53,27 @@ def serve(
             f"everyone who reaches {host} could use it",
             mend="Make a key with `onoma keys keys.yaml NAME` and give --keys keys.yaml, or listen on 127.0.0.1.",
         )
+    if engine is show.Engine.local and (replicas > 1 or address is not None):
+        raise OnomaError("only Ray has replicas", where="--replicas, --address", mend="Add --engine ray.")
     from onoma.serving.api import ServiceSettings, create_app
     from onoma.serving.engines import Engines
     from onoma.serving.keys import Keys
+    from onoma.serving.replicas import open_replicas
 
     known = Keys.read(key_file) if key_file else None
-    engines = Engines(memory=memory * 1024 * 1024)
+    size = memory * 1024 * 1024
     console = show.err()
-    with show.without_collection():
-        for name, path in named(extractors).items():
-            served = engines.add(name, path)
-            console.print(f"[bold]{name}[/]: {served.kind}, {', '.join(served.labels) or 'any label'}")
-    app = create_app(engines, ServiceSettings(deadline=deadline, runs=runs), known)
-    run_server(app, host, port, "described at /docs, listening on", grace=int(deadline) + 1)
+    with (
+        contextlib.nullcontext(Engines(memory=size))
+        if engine is show.Engine.local
+        else open_replicas(replicas, address, memory=size)
+    ) as engines:
+        with show.without_collection():
+            for name, path in named(extractors).items():
+                served = engines.add(name, path)
+                console.print(f"[bold]{name}[/]: {served.kind}, {', '.join(served.labels) or 'any label'}")
+        app = create_app(engines, ServiceSettings(deadline=deadline, runs=runs), known)
+        run_server(app, host, port, "described at /docs, listening on", grace=int(deadline) + 1)
 
 
 def run_server(app: FastAPI, host: str, port: int, words: str, *, grace: int) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from onoma.errors import OnomaError
@@ -14,6 +15,27 @@ from onoma.scale.workers import AHEAD, Item, Made, Workers
 
 _TRIES = 3
 """How often work is done again whose worker was lost: often enough for a lost machine, not for work that kills."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of several processes gets of a cluster.
+
+    Args:
+        cpus: cores.
+        gpus: 1 if there are enough for all, else 0.
+    """
+
+    cpus: int
+    gpus: int
+
+    @classmethod
+    def of(cls, count: int) -> Share:
+        """An equal share for each of ``count`` processes."""
+        import ray
+
+        resources = ray.cluster_resources()
+        return cls(max(1, int(resources.get("CPU", 1)) // count), int(resources.get("GPU", 0) >= count))
 
 
 class RayWorkers(Workers):
@@ -33,13 +55,8 @@ class RayWorkers(Workers):
         """See :meth:`Workers.map`."""
         import ray
 
-        resources = ray.cluster_resources()
-        actor = ray.remote(
-            num_cpus=max(1, int(resources.get("CPU", 1)) // self.count),
-            num_gpus=1 if resources.get("GPU", 0) >= self.count else 0,
-            max_restarts=-1,
-            max_task_retries=_TRIES,
-        )(_Worker)
+        share = Share.of(self.count)
+        actor = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_restarts=-1, max_task_retries=_TRIES)(_Worker)
         actors: list[Any] = [actor.remote(make) for _ in range(self.count)]
         waiting: deque[Any] = deque()
         busy: dict[Any, int] = {}
@@ -62,9 +79,13 @@ class RayWorkers(Workers):
 
 class _Worker:
     def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
-        self._function = make()
+        self._make = make
+        self._function: Callable[[Any], Any] | None = None
 
     def work(self, item: Any) -> Any:
+        # Made here, since what is raised while an actor starts comes back as a lost actor.
+        if self._function is None:
+            self._function = self._make()
         return self._function(item)
 
 
@@ -75,14 +96,18 @@ def _result(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayTaskError as error:
-        if isinstance(error.cause, OnomaError):
-            raise error.cause from None
-        raise
+        raise task_error(error) from None
     except RayActorError as error:
         raise OnomaError(
             f"the workers of some work were lost, {_TRIES + 1} times",
             mend="Perhaps memory ran out: try fewer --workers. What was finished is kept.",
         ) from error
+
+
+def task_error(error: Any) -> Exception:
+    """What to raise for an error in another process: ours as it was, else Ray's, which shows where it came from."""
+    cause: Exception | None = error.cause
+    return cause if isinstance(cause, OnomaError) else error
 
 
 @contextlib.contextmanager

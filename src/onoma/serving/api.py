@@ -34,6 +34,7 @@ from onoma.serving.messages import (
     LoadRequest,
     Problem,
 )
+from onoma.serving.replicas import ReplicatedBatcher, ReplicatedEngines
 from onoma.serving.watch import Metrics, Watch
 
 
@@ -60,8 +61,8 @@ class ServiceSettings:
 class _Service:
     """What the routes share; each application has its own, in its state."""
 
-    engines: Engines
-    batcher: Batcher
+    engines: Engines | ReplicatedEngines
+    batcher: Batcher | ReplicatedBatcher
     settings: ServiceSettings
     keys: Keys | None
     metrics: Metrics
@@ -84,7 +85,9 @@ _bearer = HTTPBearer(auto_error=False, description="a key that `onoma keys` made
 router = APIRouter()
 
 
-def create_app(engines: Engines, settings: ServiceSettings | None = None, keys: Keys | None = None) -> FastAPI:
+def create_app(
+    engines: Engines | ReplicatedEngines, settings: ServiceSettings | None = None, keys: Keys | None = None
+) -> FastAPI:
     """The service as an ASGI application.
 
     Args:
@@ -97,7 +100,7 @@ def create_app(engines: Engines, settings: ServiceSettings | None = None, keys: 
     """
     settings = settings or ServiceSettings()
     metrics = Metrics()
-    batcher = Batcher(engines.extract, batch=settings.batch, waiting=settings.waiting)
+    batcher = engines.batcher(settings.batch, settings.waiting)
     metrics.waiting.set_function(lambda: batcher.waiting)
     metrics.adapters.set_function(lambda: len(engines.served))
 

@@ -17,6 +17,7 @@ from onoma.models import generator_card
 from onoma.models.bases import resolve_base
 from onoma.models.exports import KIND, kind_of
 from onoma.models.runs import RunCard
+from onoma.serving.batcher import Batcher
 
 if TYPE_CHECKING:
     from onoma.extractors.bank import BankExtractor
@@ -43,6 +44,21 @@ class Served:
     kind: str
     labels: tuple[str, ...]
     base: str = ""
+
+
+def find(served: Mapping[str, Served], name: str | None) -> Served:
+    """The extractor of a name; without a name, the only one.
+
+    Raises:
+        ModelError: if there is none of that name, or there are several to choose from.
+    """
+    if name is None and len(served) == 1:
+        return next(iter(served.values()))
+    if name is None:
+        raise ModelError("no adapter is named", mend=f"Name one: {', '.join(sorted(served)) or 'none is loaded'}.")
+    if name not in served:
+        raise ModelError(f"no adapter {name!r}", mend=nearest(name, served))
+    return served[name]
 
 
 class Engines:
@@ -82,14 +98,7 @@ class Engines:
         Raises:
             ModelError: if there is none of that name, or there are several to choose from.
         """
-        served = self.served
-        if name is None and len(served) == 1:
-            return next(iter(served.values()))
-        if name is None:
-            raise ModelError("no adapter is named", mend=f"Name one: {', '.join(sorted(served)) or 'none is loaded'}.")
-        if name not in served:
-            raise ModelError(f"no adapter {name!r}", mend=nearest(name, served))
-        return served[name]
+        return find(self.served, name)
 
     def add(self, name: str, path: Path) -> Served:
         """Load a run, an export, or a file of rules or of an endpoint; one of that name is replaced.
@@ -134,6 +143,10 @@ class Engines:
                 for number, document in zip(numbers, found, strict=True):
                     result[number] = document
             return result
+
+    def batcher(self, batch: int, waiting: int) -> Batcher:
+        """What takes requests: ``batch`` characters at a time, of at most ``waiting``."""
+        return Batcher(self.extract, batch=batch, waiting=waiting)
 
     def window_starts(self, document: Document, name: str) -> list[int]:
         """Offsets at which a further window begins, where a document is longer than an extractor reads at a time.
