@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint faults fuzz sbom clean
 
 demo: $(VENV)/.demo
 	$(BIN)/onoma quickstart
@@ -18,6 +18,25 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Kills, full disks, damaged files and the like, at random; about twenty minutes. Writes docs/faults.md.
+faults: $(VENV)/.dev
+	$(BIN)/python tests/faults.py
+
+# Half an hour for each target; FUZZ_SECONDS changes it.
+FUZZ_SECONDS ?= 1800
+fuzz: $(VENV)/.dev
+	$(PIP) install --quiet atheris==3.0.0
+	for target in readers codecs alignment markup api; do \
+	  $(BIN)/python tests/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+# What is installed, as CycloneDX; and what is known to be wrong with it, where the network allows it.
+sbom: $(VENV)/.dev
+	$(PYTHON) -m venv $(VENV)/tools
+	$(VENV)/tools/bin/python -m pip install --quiet cyclonedx-bom==7.5.0 pip-audit
+	mkdir -p dist
+	$(VENV)/tools/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file dist/sbom.json
+	$(VENV)/tools/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip || true
 
 clean:
 	rm -rf $(VENV) runs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

