@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onoma.annotation.canonical import encoder, fold_name, propose, write_inventory
+from onoma.annotation.canonical import fold_name, propose, write_inventory
 from onoma.corpus.relabel import read_label_map
 
 
@@ -52,9 +52,3 @@ def test_an_inventory_is_a_label_map_of_all_names(tmp_path_factory, counts):
     write_inventory(propose(counts, least=3), path)
     found = read_label_map(path)
     assert {*found.target, *found.dropped} == set(counts)
-
-
-def test_an_encoder_gives_unit_vectors(tiny_base):
-    made = encoder(str(tiny_base))(["city", "town in the hills", "city"])
-    assert np.linalg.norm(made, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
-    assert made[0] == pytest.approx(made[2], abs=1e-5)

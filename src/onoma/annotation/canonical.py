@@ -5,22 +5,15 @@ The result is a label map (:mod:`onoma.corpus.relabel`), a file that people edit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import regex
 import yaml
 
 from onoma.files import write_text
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
-"""Gives a unit vector for each text, shape ``(texts, width)``."""
+from onoma.models.embedding import Embed
 
 _SYNONYMS = {
     "PERSON": "PER PERS PEOPLE HUMAN NAME PERSON_NAME INDIVIDUAL",
@@ -111,39 +104,6 @@ def write_inventory(inventory: Inventory, path: Path) -> None:
         lines.append("drop:")
         lines += [f"  - {_quoted(name)}  # {inventory.counts[name]}" for name in inventory.dropped]
     write_text(path, "\n".join(lines) + "\n")
-
-
-def encoder(base: str) -> Embed:
-    """Unit vectors of texts: the mean of a base's last layer over their pieces.
-
-    Args:
-        base: name of an encoder, such as ``bundled:multilingual-e5-small``.
-    """
-
-    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        import torch
-        from tokenizers import Tokenizer
-        from transformers import AutoModel
-
-        from onoma.models.bases import resolve_base
-
-        folder = resolve_base(base).folder
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.enable_padding()
-        model: Any = AutoModel.from_pretrained(folder).eval()
-        parts = []
-        with torch.inference_mode():
-            for first in range(0, len(texts), 64):
-                encoded = tokenizer.encode_batch(list(texts[first : first + 64]))
-                pieces = torch.tensor([one.ids for one in encoded])
-                attention = torch.tensor([one.attention_mask for one in encoded])
-                states = model(input_ids=pieces, attention_mask=attention).last_hidden_state
-                mask = attention.unsqueeze(-1)
-                parts.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1))
-        vectors: NDArray[np.float32] = torch.cat(parts).numpy()
-        return vectors
-
-    return embed
 
 
 def _joined(

@@ -93,8 +93,9 @@ def inventory(
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
     """Propose which of many type names are one type, as a label map for `assemble` and `convert --labels`."""
-    from onoma.annotation.canonical import encoder, propose, write_inventory
+    from onoma.annotation.canonical import propose, write_inventory
     from onoma.corpus import load_corpus
+    from onoma.models.embedding import encoder
 
     counts: dict[str, int] = {}
     for split in load_corpus(source).values():

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from onoma.cli import show
+from onoma.document import Document
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +33,12 @@ def evaluate(
     grounded: Annotated[
         bool, typer.Option(help="Hold a generator's answers to its grammar; without, to see what that is worth.")
     ] = True,
+    aliases: Annotated[
+        Path | None, typer.Option(help="Label map of names that mean the same; scores are given with it, too.")
+    ] = None,
+    similar: Annotated[
+        str | None, typer.Option(help="Base that tells how like two types' names are, for a score that counts it.")
+    ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write the predicted documents to this file.")] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
@@ -56,10 +63,12 @@ def evaluate(
     found = score(loaded, documents, seen=seen)
     usage = loaded.usage.to_dict() if isinstance(loaded, EndpointExtractor) else None
     effort = loaded.effort.to_dict() if isinstance(loaded, GeneratorExtractor) else None
+    names = _names(list(documents), found.predicted, aliases, similar)
     if predictions is not None:
         save_corpus({split: found.predicted}, predictions)
     if as_json:
         result = {"extractor": extractor, "corpus": corpus, "split": split, **found.to_dict()}
+        result |= names
         result |= {"usage": usage} if usage else {}
         result |= {"effort": effort} if effort else {}
         typer.echo(json.dumps(result, ensure_ascii=False))
@@ -77,6 +86,13 @@ def evaluate(
             f"on the {found.unseen.documents} of {found.all.documents} sentences not in training: "
             f"F1 {found.unseen.f1:.3f}"
         )
+    if "aliases" in names:
+        console.print(f"names of {aliases} taken as one: F1 {names['aliases']['micro']['f1']:.3f}", markup=False)
+    if "similar" in names:
+        console.print(f"types by the likeness of their names: F1 {names['similar']:.3f}")
+    if len(names["languages"]) > 1:
+        shown = ", ".join(f"{name} {recall:.3f} of {count}" for name, (recall, count) in names["languages"].items())
+        console.print(f"recall by language: {shown}")
     if usage:
         console.print(
             f"{usage['requests']} requests, {usage['seconds'] / max(1, usage['requests']):.2f} s each, "
@@ -89,6 +105,25 @@ def evaluate(
             f"{effort['cut_off']} answers grew too long"
         )
         _show_findings(effort)
+
+
+def _names(
+    gold: list[Document], predicted: list[Document], aliases: Path | None, similar: str | None
+) -> dict[str, Any]:
+    """Scores that look past the names of types, and recall by language."""
+    from onoma.corpus.relabel import read_label_map
+    from onoma.evaluation.metrics import score
+    from onoma.evaluation.open_labels import likeness_of, recall_by_language, rename, soft_f1
+    from onoma.models.embedding import encoder
+
+    found: dict[str, Any] = {"languages": recall_by_language(gold, predicted)}
+    if aliases is not None:
+        known = read_label_map(aliases)
+        found["aliases"] = score(rename(gold, known), rename(predicted, known)).to_dict()
+    if similar is not None:
+        labels = [[span.label for document in part for span in document.spans] for part in (gold, predicted)]
+        found["similar"] = soft_f1(gold, predicted, likeness_of(labels[1], labels[0], encoder(similar)))
+    return found
 
 
 def _show_findings(findings: dict[str, Any]) -> None:
