@@ -1,4 +1,5 @@
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -98,6 +99,10 @@ def test_debugging_shows_where(onoma_cli, monkeypatch):
             1,
             """this needs the package 'peft'. Run: pip install "onoma[train]\"""",
         ),
+        (RuntimeError("writing: No space left on device (os error 28)"), 1, "the disk is full (writing: No space left"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] ."), 1, "the disk is full ([enforce fail at"),
+        (sqlite3.OperationalError("database or disk is full"), 1, "the disk is full (database or disk is full). Make"),
+        (sqlite3.DatabaseError("disk image is malformed"), 1, "the journal is damaged (disk image is malformed)."),
         (ZeroDivisionError("oh"), 70, "this is a bug in Onoma (ZeroDivisionError: oh). Set ONOMA_DEBUG=1"),
     ],
 )

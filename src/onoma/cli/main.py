@@ -53,6 +53,9 @@ _EXTRAS = {
 }
 """The extra of a package that comes with one, by the name of its module."""
 
+_FULL = ("No space left on device", "disk is full", "PytorchStreamWriter failed", "inline_container.cc")
+"""How libraries say that the disk is full."""
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -128,6 +131,8 @@ def run() -> None:
     except Exception as error:
         if debug:
             raise
+        if said := _of_the_disk(error):
+            _fail(said, 1)
         _fail(
             f"this is a bug in Onoma ({type(error).__name__}: {error}). "
             "Set ONOMA_DEBUG=1 to see where, and please report it.",
@@ -136,6 +141,17 @@ def run() -> None:
     finally:
         # The interpreter would search everything that torch made for garbage before it ends: a second for nothing.
         gc.freeze()
+
+
+def _of_the_disk(error: BaseException | None) -> str:
+    """What to say where a library met a full disk or a damaged database, in an error of its own; else nothing."""
+    while error is not None:
+        if any(words in str(error) for words in _FULL):
+            return f"the disk is full ({' '.join(str(error).split())[:200]}). Make room and run the same command again."
+        if type(error).__module__ == "sqlite3":
+            return f"the journal is damaged ({error}). Restore it from a copy, or name another file."
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _fail(message: str, code: int) -> None:

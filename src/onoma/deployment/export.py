@@ -133,7 +133,12 @@ def export(
     encoder = WordEncoder.from_folder(base.folder, card.rewrite, mark_casing=card.mark_casing)
     before = TaggerExtractor(TorchLogits(model), encoder, settings)
     expected = before.extract(checked)
-    with atomic_folder(target) as beside, tempfile.TemporaryDirectory() as scratch:
+    # Beside the target, since it is as large, and a file cannot be renamed into another file system.
+    scratch_name = f".{target.name}.graph."
+    with (
+        atomic_folder(target) as beside,
+        tempfile.TemporaryDirectory(prefix=scratch_name, dir=target.parent) as scratch,
+    ):
         pieces = _write_tokenizer(base, card, beside, trim, languages, model, checked, encoder)
         say(f"{pieces[1]} of {pieces[0]} pieces; writing the graph")
         plain = Path(scratch) / GRAPH

@@ -19,9 +19,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from onoma.training import processes
+from onoma.training.checkpoints import last_checkpoint
 
 _PLAIN_SECONDS = 10.0
 _UNSAVED_SECONDS = 60.0
@@ -145,12 +145,12 @@ class FewerSaves(TrainerCallback):
 
 def seconds_before(folder: Path) -> float:
     """Wall time of the parts of a resumed training, up to its last checkpoint."""
-    last = get_last_checkpoint(str(folder))
+    last = last_checkpoint(folder)
     if last is None:
         return 0.0
     with contextlib.suppress(OSError):
         born = min(path.stat().st_mtime for path in folder.iterdir())
-        return max(0.0, (Path(last) / "trainer_state.json").stat().st_mtime - born)
+        return max(0.0, (last / "trainer_state.json").stat().st_mtime - born)
     return 0.0
 
 

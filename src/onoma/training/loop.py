@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from rich.console import Console
 from transformers import EarlyStoppingCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from onoma.training.callbacks import FewerSaves, LogFile, ProgressBar, printer, seconds_before
+from onoma.training.checkpoints import last_checkpoint
 from onoma.training.learning import Outcome
 from onoma.training.precision import Precision
 from onoma.training.recipe import Training
@@ -79,7 +79,7 @@ class Loop:
         if self._training.patience and self.selecting:
             trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=self._training.patience))
         try:
-            trainer.train(resume_from_checkpoint=get_last_checkpoint(str(self._folder)))
+            trainer.train(resume_from_checkpoint=str(last) if (last := last_checkpoint(self._folder)) else None)
         finally:
             self._bar.close()
 

@@ -20,6 +20,7 @@ from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, pad
 from onoma.models.adapters import average_weights, blend_weights, trained_weights
 from onoma.models.torch_logits import TorchLogits
 from onoma.training import processes
+from onoma.training.checkpoints import list_checkpoints
 from onoma.training.dora import quicken_dora
 from onoma.training.dropout import quicken_dropout
 from onoma.training.features import IGNORED, EpochBatches, Features, Row
@@ -102,7 +103,7 @@ def train_tagger(
     )
     loop.run(trainer)
     if training.select == "average":
-        average_weights(model, _checkpoints(folder))
+        average_weights(model, list_checkpoints(folder))
     if blend < 1:
         blend_weights(model, before, blend)
     if validation and (training.select == "average" or blend < 1):
@@ -307,7 +308,3 @@ def _usual_rows(features: Features, budget: int) -> list[int]:
     middle = len(order) // 2
     count = max(1, budget // max(1, int(features.lengths[order[middle]])))
     return order[max(0, middle - count // 2) :][:count]
-
-
-def _checkpoints(folder: Path) -> list[Path]:
-    return sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
