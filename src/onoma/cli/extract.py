@@ -70,6 +70,7 @@ def extract(
     if engine is not show.Engine.local or workers > 1 or address is not None:
         raise DataError("several workers write into a folder", where="--engine, --workers", mend="Name it with --to.")
     with show.without_collection():
+        from onoma.corpus.formats.conll import word_lines
         from onoma.extractors.load import asked_for, load
 
         found = load(extractor, base=base)
@@ -84,7 +85,7 @@ def extract(
         if output is Output.jsonl:
             sys.stdout.write(json.dumps(document.to_dict(), ensure_ascii=False) + "\n")
         elif output is Output.conll:
-            sys.stdout.write(_conll(document))
+            sys.stdout.write(word_lines(document) + "\n")
         else:
             console.print(show.highlighted(document, found.labels), soft_wrap=True)
 
@@ -173,11 +174,3 @@ def _is_file(text: str) -> bool:
         return Path(text).is_file()
     except OSError:  # a text that is too long for a file name
         return False
-
-
-def _conll(document: Document) -> str:
-    from onoma.tagging import spans_to_words, write_tags
-
-    words = document.word_texts()
-    tags = write_tags(spans_to_words(document).spans, len(words))
-    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)) + "\n"
