@@ -2,6 +2,7 @@ import pytest
 import regex
 from conftest import NASTY, texts
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from onoma.words import is_word_character, line_and_sentence_starts, on_word_boundaries, word_offsets
 
@@ -52,6 +53,17 @@ def test_word_boundaries_hold_for_indic_suffixes():
     assert on_word_boundaries("অসম।", 0, 3)
     assert on_word_boundaries("x", 0, 1)
     assert not on_word_boundaries("পা\u09bcক", 1, 4)
+    assert on_word_boundaries("❤️Rome", 2, 6)
+    assert on_word_boundaries("\ufffd\u032936", 2, 4)
+    assert not on_word_boundaries("e\u0301a", 2, 3)
+    assert not on_word_boundaries(" \u0301a", 2, 3)
+    assert not on_word_boundaries("\u0301a", 1, 2)
+    assert not on_word_boundaries("☀" + "\u0301" * 100_000 + "a", 100_001, 100_002)
+
+
+@given(st.one_of(texts(), st.text(), st.text("a❤☀\u0301\ufe0f\u200d\u200c\u00ad\uff9eกไ'.s7")))
+def test_every_word_is_on_word_boundaries(text):
+    assert all(on_word_boundaries(text, start, end) for start, end in word_offsets(text))
 
 
 @example("Dr. Smith came.\nNext line. Then more", "en")

@@ -26,6 +26,9 @@ _WORD = regex.compile(
     regex.VERBOSE | regex.VERSION1,
 )
 _WORD_CHARACTER = regex.compile(rf"{_LETTER}", regex.VERSION1)
+_ATTACHED = regex.compile(r"[\p{M}\p{Grapheme_Extend}\u200d]")
+_VISIBLE = regex.compile(rf"(?! {_INVISIBLE} ) .", regex.VERBOSE | regex.VERSION1 | regex.DOTALL)
+_MOST_MARKS = 32
 _LINE = regex.compile(r"[^\n\r\u2028\u2029]+")
 
 
@@ -49,15 +52,28 @@ def is_word_character(character: str) -> bool:
 def on_word_boundaries(text: str, start: int, end: int) -> bool:
     """True if ``text[start:end]`` neither begins nor ends inside a run of word characters.
 
+    A mark on a sign, such as the one that gives ❤️ its colour, is part of the sign, and a word may begin behind it.
+
     Examples:
-        >>> on_word_boundaries("অসমৰ", 0, 3)
-        False
+        >>> on_word_boundaries("অসমৰ", 0, 3), on_word_boundaries("❤️Rome", 2, 6)
+        (False, True)
     """
 
-    def joined(left: int) -> bool:
-        return 0 < left < len(text) and is_word_character(text[left - 1]) and is_word_character(text[left])
+    def joined(place: int) -> bool:
+        return 0 < place < len(text) and is_word_character(text[place]) and _ends_word(text, place - 1)
 
     return not joined(start) and not joined(end)
+
+
+def _ends_word(text: str, last: int) -> bool:
+    """Whether a character is part of a word: a letter, or a mark that stands on one or on nothing."""
+    if not is_word_character(text[last]):
+        return False
+    base = last
+    # Nobody writes more marks on one sign; whoever does must not make this slow.
+    while base >= max(0, last - _MOST_MARKS) and _ATTACHED.match(text[base]):
+        base -= 1
+    return base < 0 or is_word_character(text[base]) or not _VISIBLE.match(text[base])
 
 
 def casing_of(text: str) -> str:
