@@ -265,6 +265,12 @@ def test_label_studio_counts_utf16_units_or_code_points(write):
         (task("3", 7), "not whole numbers"),
         ('{"a": 1}', "not a list of tasks"),
         ("[3]", "not a task"),
+        (
+            '[{"data": {"text": "a"}, "annotations": [{"result": [{"value": {"labels": ["X"], "start": 0}}]}]}]',
+            "task 1: not a",
+        ),
+        ('[{"data": [], "annotations": 7}]', "task 1: not a task as Label Studio exports it"),
+        ('[{"data": {"text": "a"}, "annotations": ["x"]}]', "task 1: not a task as Label Studio exports it"),
         ('[{"data": {"a": "x", "b": "y"}}]', "the task has no text"),
         ("[", "not JSON"),
     ):
@@ -380,3 +386,9 @@ def test_large_corpora_are_mapped_not_held(tmp_path):
     assert len(corpus["train"]) == 2_500
     assert corpus["train"].dataset.cache_files
     assert [document.text for document in corpus["train"]][-1] == corpus["train"][2_499].text == "text 2499"
+
+
+def test_doccano_relations_that_are_no_list_are_none(write):
+    path = write("a.doccano.jsonl", '{"text": "a", "label": [[0, 1, "X"]], "relations": 7}\n')
+    (found,) = find_format("doccano").read(path, ReadLog(), {})
+    assert len(found.spans) == 1

@@ -29,7 +29,7 @@ def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
         try:
             if not is_row(row):
                 raise DataError("not a doccano row", mend='It reads: {"text": ..., "label": [[0, 5, "PER"]]}.')
-            if row.get("relations"):
+            if isinstance(row.get("relations"), list):
                 log.mended["doccano relations left out"] += len(row["relations"])
             spans = tuple(rows.span_from(item) for item in row.get("label", row.get("entities")) or ())
             document = Document(row["text"], spans=spans, id=str(row.get("id") or ""))

@@ -31,6 +31,8 @@ def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
             yield _read_task(task, options, log)
         except DataError as error:
             log.bad_row(error, f"{path}: task {number}")
+        except (AttributeError, IndexError, KeyError, TypeError):  # a table where a list is, and the like
+            log.bad_row(DataError("not a task as Label Studio exports it"), f"{path}: task {number}")
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
