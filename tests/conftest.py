@@ -9,6 +9,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
+import functools
 import io
 import json
 import sys
@@ -174,25 +175,26 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("bases") / "tiny")
 
 
+def make_recipe(base: Path, /, **changes: Any) -> dict[str, Any]:
+    """A recipe of two quick stages on a base; keyword arguments replace keys."""
+    return {
+        "name": "tiny",
+        "base": str(base),
+        "data": {"source": "examples:{corpus}", "corpora": {"hi": {}, "bn": {}, "as": {}}},
+        "adapter": {"rank": 4},
+        "training": {"learning_rate": 5e-3, "batch_pieces": 256, "precision": "fp32", "epochs": 1},
+        "stages": [
+            {"name": "source", "train": ["hi", "bn"], "validation": ["as"]},
+            {"name": "target", "train": ["as"], "validation": ["as"], "start": "source"},
+        ],
+        "evaluate": ["as"],
+    } | changes
+
+
 @pytest.fixture(scope="session")
 def tiny_recipe(tiny_base: Path) -> Callable[..., dict[str, Any]]:
-    """Makes a recipe of two quick stages on the tiny base; keyword arguments replace keys."""
-
-    def make(**changes: Any) -> dict[str, Any]:
-        return {
-            "name": "tiny",
-            "base": str(tiny_base),
-            "data": {"source": "examples:{corpus}", "corpora": {"hi": {}, "bn": {}, "as": {}}},
-            "adapter": {"rank": 4},
-            "training": {"learning_rate": 5e-3, "batch_pieces": 256, "precision": "fp32", "epochs": 1},
-            "stages": [
-                {"name": "source", "train": ["hi", "bn"], "validation": ["as"]},
-                {"name": "target", "train": ["as"], "validation": ["as"], "start": "source"},
-            ],
-            "evaluate": ["as"],
-        } | changes
-
-    return make
+    """:func:`make_recipe` on the tiny base."""
+    return functools.partial(make_recipe, tiny_base)
 
 
 @pytest.fixture(scope="session")

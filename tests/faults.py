@@ -213,25 +213,15 @@ OPERATIONS = (
 
 def prepare(folder: Path, url: str) -> None:
     """What the operations begin with."""
-    from conftest import make_base
+    from conftest import make_base, make_recipe
 
     from onoma.training.recipe import parse_recipe
     from onoma.training.stages import train
 
     folder.mkdir()
     base = make_base(folder.parent / "base")
-    recipe = {
-        "name": "tiny",
-        "base": str(base),
-        "data": {"source": "examples:{corpus}", "corpora": {"hi": {}, "bn": {}, "as": {}}},
-        "adapter": {"rank": 4},
-        "training": {"learning_rate": 1e-2, "batch_pieces": 256, "precision": "fp32", "epochs": 2},
-        "stages": [
-            {"name": "source", "train": ["hi", "bn"], "validation": ["as"]},
-            {"name": "target", "train": ["as"], "validation": ["as"], "start": "source"},
-        ],
-        "evaluate": ["as"],
-    }
+    training = {"learning_rate": 1e-2, "batch_pieces": 256, "precision": "fp32", "epochs": 2}
+    recipe = make_recipe(base, training=training)
     put = {
         "recipe.yaml": recipe,
         "study.yaml": {

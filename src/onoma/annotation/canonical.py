@@ -13,7 +13,7 @@ import regex
 import yaml
 
 from onoma.files import write_text
-from onoma.models.embedding import Embed
+from onoma.models.embedding import Embed, query
 
 _SYNONYMS = {
     "PERSON": "PER PERS PEOPLE HUMAN NAME PERSON_NAME INDIVIDUAL",
@@ -113,7 +113,7 @@ def _joined(
     import numpy as np
 
     names = list(types)
-    vectors = embed([f"query: {name.replace('_', ' ').lower()}" for name in names])
+    vectors = embed([query(name) for name in names])
     # The mean cosine between clusters is that of the means of their vectors, which add up when two join.
     sums = {number: vectors[number] for number in range(len(names))}
     members = {number: [number] for number in range(len(names))}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,9 @@ from onoma.errors import OnomaError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from onoma.serving.engines import Engines
+    from onoma.serving.replicas import ReplicatedEngines
 
 
 class Role(StrEnum):
@@ -56,24 +59,29 @@ def serve(
     if engine is show.Engine.local and (replicas > 1 or address is not None):
         raise OnomaError("only Ray has replicas", where="--replicas, --address", mend="Add --engine ray.")
     from onoma.serving.api import ServiceSettings, create_app
-    from onoma.serving.engines import Engines
     from onoma.serving.keys import Keys
-    from onoma.serving.replicas import open_replicas
 
     known = Keys.read(key_file) if key_file else None
-    size = memory * 1024 * 1024
     console = show.err()
-    with (
-        contextlib.nullcontext(Engines(memory=size))
-        if engine is show.Engine.local
-        else open_replicas(replicas, address, memory=size)
-    ) as engines:
+    with _engines(engine, replicas, address, memory * 1024 * 1024) as engines:
         with show.without_collection():
             for name, path in named(extractors).items():
                 served = engines.add(name, path)
                 console.print(f"[bold]{name}[/]: {served.kind}, {', '.join(served.labels) or 'any label'}")
         app = create_app(engines, ServiceSettings(deadline=deadline, runs=runs), known)
         run_server(app, host, port, "described at /docs, listening on", grace=int(deadline) + 1)
+
+
+def _engines(
+    engine: show.Engine, count: int, address: str | None, memory: int
+) -> AbstractContextManager[Engines | ReplicatedEngines]:
+    if engine is show.Engine.ray:
+        from onoma.serving.replicas import open_replicas
+
+        return open_replicas(count, address, memory=memory)
+    from onoma.serving.engines import Engines
+
+    return nullcontext(Engines(memory=memory))
 
 
 def run_server(app: FastAPI, host: str, port: int, words: str, *, grace: int) -> None:

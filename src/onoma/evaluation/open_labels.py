@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onoma.corpus.relabel import LabelMap
-from onoma.document import Document, Span
-from onoma.models.embedding import Embed
+from onoma.document import Document
+from onoma.evaluation.metrics import span_counts
+from onoma.models.embedding import Embed, query
 
 Likeness = Callable[[str, str], float]
 """How like two names of types are: 1 for the same, 0 for any two."""
@@ -22,16 +24,9 @@ def rename(documents: Sequence[Document], names: LabelMap) -> list[Document]:
     Examples:
         >>> rename(predicted, LabelMap({"company": "ORG", "firm": "ORG"}))  # doctest: +SKIP
     """
-    return [
-        document.with_spans(
-            [
-                Span(span.start, span.end, names.target.get(span.label, span.label), span.score)
-                for span in document.spans
-                if span.label not in names.dropped
-            ]
-        )
-        for document in documents
-    ]
+    known = {span.label: span.label for document in documents for span in document.spans}
+    whole = LabelMap({**known, **names.target}, names.dropped, names.where)
+    return [whole.apply(document) for document in documents]
 
 
 def likeness_of(labels: Sequence[str], gold: Sequence[str], embed: Embed) -> Likeness:
@@ -46,7 +41,7 @@ def likeness_of(labels: Sequence[str], gold: Sequence[str], embed: Embed) -> Lik
         embed: an encoder.
     """
     names = sorted({*labels, *gold})
-    vectors = dict(zip(names, embed([f"query: {name.replace('_', ' ').lower()}" for name in names]), strict=True))
+    vectors = dict(zip(names, embed([query(name) for name in names]), strict=True))
     pairs = [float(vectors[one] @ vectors[other]) for one, other in itertools.combinations(sorted(set(gold)), 2)]
     base = min(float(np.mean(pairs)), 0.999) if pairs else 0.0
 
@@ -83,16 +78,11 @@ def soft_f1(gold: Sequence[Document], predicted: Sequence[Document], like: Liken
 
 def recall_by_language(gold: Sequence[Document], predicted: Sequence[Document]) -> dict[str, tuple[float, int]]:
     """Strict recall and gold spans by the documents' languages; documents that state none are left out."""
-    found: Counter[str] = Counter()
-    wanted: Counter[str] = Counter()
-    for truth, guess in zip(gold, predicted, strict=True):
-        if truth.language:
-            spans = Counter((span.start, span.end, span.label) for span in truth.spans)
-            wanted[truth.language] += spans.total()
-            found[truth.language] += (
-                spans & Counter((span.start, span.end, span.label) for span in guess.spans)
-            ).total()
-    return {name: (found[name] / count, count) for name, count in sorted(wanted.items()) if count}
+    totals: dict[str, NDArray[np.int64]] = {}
+    for document, counts in zip(gold, span_counts(gold, predicted), strict=True):
+        if document.language:
+            totals[document.language] = totals.get(document.language, 0) + counts
+    return {name: (right / wanted, int(wanted)) for name, (right, _, wanted) in sorted(totals.items()) if wanted}
 
 
 def _by_bounds(document: Document) -> dict[tuple[int, int], list[str]]:

@@ -13,6 +13,16 @@ Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
 """Gives a unit vector for each text, shape ``(texts, width)``."""
 
 
+def query(name: str) -> str:
+    """How an encoder of the E5 family is given the name of a type (https://arxiv.org/abs/2212.03533).
+
+    Examples:
+        >>> query("PROGRAMMING_LANGUAGE")
+        'query: programming language'
+    """
+    return f"query: {name.replace('_', ' ').lower()}"
+
+
 def encoder(base: str) -> Embed:
     """Unit vectors of texts: the mean of a base's last layer over their pieces.
 

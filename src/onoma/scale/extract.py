@@ -63,10 +63,10 @@ def extract_corpus(
         >>> extract_corpus("runs/it", [Path("raw")], Path("entities"), LocalWorkers(2))  # doctest: +SKIP
         {'documents': 200000, 'labels': {'OS': 5120, 'SOFTWARE': 90233}, ...}
     """
-    job = _fingerprint(extractor, sources, base, labels, size)
     shards = cut(sources, size)
     if not shards:
         raise DataError("there is no text", where=", ".join(map(str, sources)))
+    job = _fingerprint(extractor, shards, base, labels, size)
     with locked(target):
         manifest = _finished(target, job)
         if manifest is None:
@@ -161,11 +161,11 @@ def _totals(markers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _fingerprint(extractor: str, sources: Sequence[Path], base: str | None, labels: str | None, size: int) -> str:
-    """What the result depends on: the extractor's files, and the sources by name, size and time of last change."""
+def _fingerprint(extractor: str, shards: Sequence[Shard], base: str | None, labels: str | None, size: int) -> str:
+    """What the result depends on: the extractor's files, and the texts' by name, size and time of last change."""
     path = Path(extractor)
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    texts = [file for source in sources for file in ([source] if source.is_file() else sorted(source.glob("*")))]
+    texts = list(dict.fromkeys(shard.path for shard in shards))
     known = {
         "extractor": sha256(*files) if path.exists() else extractor,
         "base": base,

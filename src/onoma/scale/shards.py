@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from onoma.corpus.formats import rows
-from onoma.corpus.formats.parquet import rows_tag_names
+from onoma.corpus.formats import jsonl, parquet, rows
 from onoma.corpus.reading import ReadLog
 from onoma.document import Document
 from onoma.errors import DataError
@@ -67,13 +65,9 @@ def read_shard(shard: Shard) -> Iterator[Document]:
     """
     log = ReadLog()
     if shard.path.suffix == _PARQUET:
-        import datasets
-        import pyarrow.parquet as pq
-
-        names = rows_tag_names(datasets.Features.from_arrow_schema(pq.read_schema(shard.path)))
-        yield from rows.documents_from_rows(lambda: _parquet_rows(shard), log, {}, names)
+        yield from parquet.read_part(shard.path, log, {}, shard.begin, shard.end)
     elif shard.path.suffix in _JSON_LINES:
-        yield from rows.documents_from_rows(lambda: _json_rows(shard), log, {})
+        yield from rows.documents_from_rows(lambda: jsonl.placed_rows(_lines_of(shard), log), log, {})
     else:
         for _, line in _lines_of(shard):
             yield Document(line)
@@ -90,13 +84,7 @@ def _files(source: Path) -> list[Path]:
 
 
 def _rows(path: Path, size: int) -> Iterator[tuple[int, int]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_metadata(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"not a Parquet file ({error})", where=str(path)) from error
+    metadata = parquet.metadata_of(path)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     weight = sum(group.total_byte_size for group in groups)
     step = math.ceil(metadata.num_rows / max(1, round(weight / size)))
@@ -114,34 +102,6 @@ def _lines(path: Path, size: int) -> Iterator[tuple[int, int]]:
             end = min(handle.tell(), total)
             yield begin, end
             begin = end
-
-
-def _parquet_rows(shard: Shard) -> Iterator[tuple[str, rows.Row]]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(shard.path) as file:
-        first = 0
-        for number in range(file.num_row_groups):
-            count = file.metadata.row_group(number).num_rows
-            if first < shard.end and first + count > shard.begin:
-                row = first
-                for batch in file.iter_batches(batch_size=1_000, row_groups=[number]):
-                    for value in batch.to_pylist() if row < shard.end else ():
-                        if shard.begin <= row < shard.end:
-                            yield f"{shard.path}: row {row + 1}", value
-                        row += 1
-            first += count
-
-
-def _json_rows(shard: Shard) -> Iterator[tuple[str, rows.Row]]:
-    for place, line in _lines_of(shard):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"not JSON ({error.msg} at column {error.colno})", where=place) from error
-        if not isinstance(row, dict):
-            raise DataError("not a JSON object", where=place)
-        yield place, row
 
 
 def _lines_of(shard: Shard) -> Iterator[tuple[str, str]]:

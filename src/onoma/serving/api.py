@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,8 +34,10 @@ from onoma.serving.messages import (
     LoadRequest,
     Problem,
 )
-from onoma.serving.replicas import ReplicatedBatcher, ReplicatedEngines
 from onoma.serving.watch import Metrics, Watch
+
+if TYPE_CHECKING:
+    from onoma.serving.replicas import ReplicatedBatcher, ReplicatedEngines
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,14 @@ def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
 
 def json_rows(path: Path, log: ReadLog) -> Iterator[tuple[str, rows.Row]]:
     """Place and object of each line that is not blank."""
-    for number, line in lines(path):
+    return placed_rows(((f"{path}:{number}", line) for number, line in lines(path)), log)
+
+
+def placed_rows(placed: Iterable[tuple[str, str]], log: ReadLog) -> Iterator[tuple[str, rows.Row]]:
+    """The same for lines that come with their places."""
+    for place, line in placed:
         if not line.strip():
             continue
-        place = f"{path}:{number}"
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
