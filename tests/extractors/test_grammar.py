@@ -3,12 +3,12 @@ import random
 import numpy as np
 import pytest
 from conftest import SHARED, documents, needs_shared, texts
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher
 
 from onoma.corpus import load_corpus
-from onoma.document import Document
+from onoma.document import Document, Span
 from onoma.errors import OnomaError
 from onoma.extractors.codecs import CODECS
 from onoma.extractors.grammar import make_grammar
@@ -47,6 +47,7 @@ def wander(vocabulary, grammar, generator):
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 @settings(max_examples=40)
 @given(document=documents(on_words=True))
+@example(document=Document("¡ ¡ \x80\x30", (Span(0, 3, "PER"),)))
 def test_what_a_codec_writes_fits_its_grammar(vocabulary, codec, document):
     if not codec.expresses(document):
         return

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from conftest import texts
-from hypothesis import given
+from hypothesis import example, given
 
 from onoma.errors import ModelError
 from onoma.models.vocabulary import Vocabulary
@@ -20,6 +20,7 @@ def test_text_comes_back(vocabulary, text):
 
 
 @given(text=texts())
+@example(text="\x80")
 def test_every_piece_belongs_to_a_word(vocabulary, text):
     words = word_offsets(text)
     sizes = vocabulary.sizes(text, words)

@@ -94,8 +94,9 @@ def make_grammar(codec: str, text: str, words: Sequence[tuple[int, int]], labels
         if number == last:
             rules += [f"m{number}: s{number}", f"e{number}: {entity_ends}", f"r{number}: {_literal(form.end)}"]
         else:
-            gap = escape_json(text[end : words[number + 1][0]])
-            goes_on = f"{_literal(gap)} s{number + 1}" if gap else f"s{number + 1}"
+            # A literal a character: the lexer follows the longer of two that begin alike, and never turns back.
+            gap = [_literal(escape_json(character)) for character in text[end : words[number + 1][0]]]
+            goes_on = " ".join([*gap, f"s{number + 1}"])
             rules += [
                 f"m{number}: s{number} | m{number + 1}",
                 f"e{number}: {entity_ends} | {goes_on}",

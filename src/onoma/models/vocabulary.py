@@ -79,7 +79,9 @@ class Vocabulary:
         return b"".join(map(self.bytes_of, pieces)).decode("utf-8", "replace")
 
     def sizes(self, text: str, words: Sequence[tuple[int, int]]) -> list[int]:
-        """Pieces that each word takes, with what stands between it and the next."""
+        """Pieces that each word takes, with what stands between it and the next; nothing for a text without words."""
+        if not words:
+            return []
         starts = [start for start, _ in self._tokenizer.encode(_readable(text), add_special_tokens=False).offsets]
         sizes = [0] * len(words)
         word = 0
