@@ -26,7 +26,11 @@ def served(tiny_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (folder / "cities.yaml").write_text("gazetteers: {LOC: [Rome, Oslo]}\n")
     (folder / "people.yaml").write_text("gazetteers: {PER: [Ann], LOC: [Oslo]}\n")
-    command = [sys.executable, "-m", "onoma", "ui", f"cities={folder / 'cities.yaml'}", f"adapter={tiny_run}"]
+    onoma = [sys.executable, "-m", "onoma"]
+    bench = [*onoma, "bench", str(folder / "cities.yaml"), "--on", "examples:en-it", "--rounds", "1", "--json"]
+    with (tiny_run.parent / "bench.json").open("w") as handle:
+        subprocess.run(bench, stdout=handle, check=True)
+    command = [*onoma, "ui", f"cities={folder / 'cities.yaml'}", f"adapter={tiny_run}"]
     command += [f"people={folder / 'people.yaml'}", "--runs", str(tiny_run.parent), "--review", "examples:en-it"]
     command += ["--verdicts", str(folder / "verdicts.jsonl"), "--journal", str(folder / "j.sqlite"), "--port", "0"]
     log = folder / "log.txt"
@@ -156,6 +160,7 @@ def test_runs_have_charts_and_cells_open_sentences(page):
     page.wait_for_selector("#summary td")
     assert "tiny" in page.locator("#summary").inner_text()
     page.wait_for_selector(".js-plotly-plot .barlayer path")
+    assert "cities.yaml" in page.locator("#costs td").first.inner_text()
     page.locator("#heat button").first.click()
     page.wait_for_selector("#sentences mark")
     shot(page, "runs")

@@ -21,7 +21,7 @@ from onoma.errors import DataError, ModelError
 from onoma.extractors.base import Extractor
 from onoma.extractors.load import load
 from onoma.extractors.tagger import TaggerExtractor
-from onoma.files import folder_size
+from onoma.files import folder_size, read_json
 from onoma.models.exports import KIND, ExportCard, Precision, kind_of
 from onoma.models.onnx_logits import OnnxLogits
 
@@ -92,6 +92,42 @@ class Benched:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return asdict(self) | {"spread": self.speed.spread}
+
+
+def read_benched(path: Path) -> list[Benched]:
+    """What `onoma bench --json` printed.
+
+    Args:
+        path: a file of it.
+
+    Raises:
+        OnomaError: if it is missing or is not JSON.
+        DataError: if it holds something else.
+
+    Examples:
+        >>> read_benched(Path("runs/bench.json"))[0].speed.p50  # doctest: +SKIP
+        0.0128
+    """
+    found = read_json(path)
+    try:
+        return [
+            Benched(
+                str(one["name"]),
+                Speed(
+                    **{key: float(one["speed"][key]) for key in ("sentences", "words", "p50", "p95", "p99")},
+                    seconds=tuple(map(float, one["speed"]["seconds"])),
+                ),
+                int(one["size"]),
+                float(one["cold_start"]),
+                int(one["memory"]),
+                None if one["share"] is None else float(one["share"]),
+            )
+            for one in found["extractors"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            "not what `onoma bench` wrote", where=str(path), mend="Write it with onoma bench ... --json."
+        ) from error
 
 
 def time_systems(

@@ -1,9 +1,12 @@
 """What the tabs show, without a browser; the page itself is tested in tests/integration/test_page.py."""
 
+import json
+
 import pytest
 
 from onoma.annotation.journal import Journal
 from onoma.annotation.review import Review, item_of
+from onoma.deployment.benchmark import Benched, Speed
 from onoma.document import Document, Span
 from onoma.errors import OnomaError
 from onoma.evaluation.compare import compare
@@ -70,6 +73,26 @@ def test_runs_are_listed_compared_and_opened(tiny_run):
         assert figure.to_dict()["data"]
     assert not figures.robustness([system]).data
     assert len(figures.reliability({"tiny": showing._reliability(runs["tiny"], comparison.corpus)}).data) == 2
+
+
+def test_what_extractors_cost(tmp_path):
+    assert showing._benched(tmp_path) == ([], "")
+    speed = Speed(100.0, 900.0, (1.0, 1.1), 0.005, 0.006, 0.009)
+    found = [
+        Benched("it", speed, 5_300_000, 1.2, 400_000_000, 0.7),
+        Benched("it-int8", speed, 40_000_000, 0.4, 9, None),
+    ]
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps({"extractors": [one.to_dict() for one in found], "limits": {}}))
+    benched, html = showing._benched(tmp_path)
+    assert benched == found
+    assert "<td>it</td><td>5.3</td><td>400</td><td>100.0</td><td>5.0</td>" in html
+    figure = figures.costs(benched)
+    assert [list(mark.x) + list(mark.y) for mark in figure.data] == [[5.3, 5.0], [40.0, 5.0]]
+    file.write_text("{}")
+    benched, html = showing._benched(tmp_path)
+    assert not benched
+    assert "not what `onoma bench` wrote" in html
 
 
 def test_a_review_says_how_far_it_is(tmp_path):

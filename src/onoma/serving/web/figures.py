@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from onoma.deployment.benchmark import Benched
 from onoma.evaluation.calibration import Reliability
 from onoma.evaluation.compare import RunResult, System
 
@@ -87,6 +88,27 @@ def reliability(measured: Mapping[str, Reliability]) -> go.Figure:
             )
         )
     return _figure(lines, "Reliability of scores", "mean score", "precision")
+
+
+def costs(benched: Sequence[Benched]) -> go.Figure:
+    """Latency by size, a mark an extractor: the best are small and low."""
+    marks = [
+        go.Scatter(
+            name=one.name,
+            x=[one.size / 1e6],
+            y=[1000 * one.speed.p50],
+            mode="markers",
+            marker={"size": 12, "color": colour},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [1000 * (one.speed.p99 - one.speed.p50)],
+                "arrayminus": [0],
+            },
+        )
+        for one, colour in zip(benched, _colours(benched), strict=True)
+    ]
+    return _figure(marks, "Latency of one text: median, and up to 99 %", "MB", "ms")
 
 
 def _colours(things: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from onoma.deployment.benchmark import Benched, read_benched
 from onoma.errors import OnomaError
 from onoma.evaluation.calibration import Reliability, measure_reliability, scored_spans
 from onoma.evaluation.compare import Comparison, RunResult, System, compare, read_run
@@ -71,6 +72,19 @@ def overview(comparison: Comparison, runs: dict[str, RunResult]) -> str:
         )
     about = f"{comparison.corpus}, {comparison.split}; p against {comparison.reference}, approximate randomization"
     return table(columns, rows) + note(about)
+
+
+def costs(benched: Sequence[Benched]) -> str:
+    """A table of what extractors cost: size, memory, throughput, latency."""
+    if not benched:
+        return ""
+    columns = ("extractor", "MB", "MB of memory", "texts/s", "p50 ms", "p95", "p99", "s to the first answer")
+    rows = []
+    for one in benched:
+        milliseconds = (f"{1000 * seconds:.1f}" for seconds in (one.speed.p50, one.speed.p95, one.speed.p99))
+        figures_of_one = (f"{one.size / 1e6:.1f}", f"{one.memory / 1e6:.0f}", f"{one.speed.sentences:.1f}")
+        rows.append((one.name, *figures_of_one, *milliseconds, f"{one.cold_start:.2f}"))
+    return table(columns, rows) + note("as `onoma bench` measured them; an adapter's size is without its base")
 
 
 def heat_map(system: System) -> str:
@@ -138,14 +152,17 @@ def build(page: gr.Blocks, folder: Path) -> None:
     with gr.Row():
         curve = gr.Plot(show_label=False)
         calibrated = gr.Plot(show_label=False)
-    harm = gr.Plot(show_label=False)
+    with gr.Row():
+        harm = gr.Plot(show_label=False)
+        latency = gr.Plot(show_label=False)
+    spent = gr.HTML(elem_id="costs", apply_default_css=False)
     heat = gr.HTML(elem_id="heat", js_on_load=_CELLS, apply_default_css=False)
     examples = gr.HTML(elem_id="sentences", apply_default_css=False)
-    charts = [summary, intervals, labels, curve, calibrated, harm, heat, examples]
+    charts = [summary, intervals, labels, curve, calibrated, harm, latency, spent, heat, examples]
 
     def draw(names: list[str], wanted: str | None) -> tuple[Any, ...]:
         if not names:
-            return {}, gr.update(choices=[], value=None), note("Choose one or more runs."), *[None] * 5, "", ""
+            return {}, gr.update(choices=[], value=None), note("Choose one or more runs."), *[None] * 6, "", "", ""
         try:
             runs = load_runs(folder, names)
             shared = [
@@ -157,6 +174,7 @@ def build(page: gr.Blocks, folder: Path) -> None:
         except OnomaError as error:
             raise gr.Error(str(error), print_exception=False) from error
         systems = comparison.systems
+        benched, spent_on = _benched(folder)
         return (
             {"runs": names, "corpus": comparison.corpus},
             gr.update(choices=shared, value=comparison.corpus),
@@ -169,8 +187,10 @@ def build(page: gr.Blocks, folder: Path) -> None:
                     figures.curves(runs),
                     figures.reliability({name: _reliability(run, comparison.corpus) for name, run in runs.items()}),
                     figures.robustness(systems),
+                    figures.costs(benched),
                 ),
             ),
+            spent_on,
             heat_map(systems[0]),
             "",
         )
@@ -189,6 +209,15 @@ def build(page: gr.Blocks, folder: Path) -> None:
         return gr.update(choices=found, value=found[:1])
 
     page.load(fill, None, chosen, **QUIET)
+
+
+def _benched(folder: Path) -> tuple[list[Benched], str]:
+    """What `onoma bench` measured, from all files ``bench*.json``, and its table; or what is wrong with one of them."""
+    try:
+        benched = [one for path in sorted(folder.glob("bench*.json")) for one in read_benched(path)]
+    except OnomaError as error:
+        return [], note(str(error))
+    return benched, costs(benched)
 
 
 def _plot(figure: Any) -> Any:
