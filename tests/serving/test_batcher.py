@@ -124,3 +124,28 @@ def test_what_would_come_too_late_is_refused_at_once():
         assert all(future.done() for future in accepted)
     finally:
         batcher.close()
+
+
+def test_those_who_ask_again_at_once_go_together():
+    sizes = []
+
+    def extract(documents, names):
+        sizes.append(len(documents))
+        time.sleep(0.4)
+        return documents
+
+    batcher = Batcher(extract)
+
+    def ask():
+        for _ in range(4):
+            submit(batcher, "a").result(10)
+
+    callers = [threading.Thread(target=ask) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    batcher.close()
+    # Without the pause after a batch the first to ask again would go alone, and the others after it, for ever.
+    assert sizes[2:-1]
+    assert all(size >= 5 for size in sizes[2:-1]), sizes

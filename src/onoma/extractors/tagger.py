@@ -14,7 +14,7 @@ import numpy.typing as npt
 from onoma.alignment import MAX_PIECES, WordEncoder
 from onoma.document import Document, Span
 from onoma.extractors.base import Extractor
-from onoma.extractors.batching import budget_batches
+from onoma.extractors.batching import cheapest_batches
 from onoma.extractors.decoding import Floats, TagSet, legal_paths, spans_of_path
 from onoma.extractors.windows import Window, plan_windows
 from onoma.words import line_and_sentence_starts
@@ -220,7 +220,7 @@ def score(
 ) -> list[Floats]:
     """Log-probabilities of tags for each word of documents that may belong to different taggers of one base.
 
-    Windows of all documents are batched together, the longest first.
+    Windows of all documents are batched together, those of like length.
 
     Args:
         readings: documents cut into windows.
@@ -233,7 +233,7 @@ def score(
     """
     windows = [(number, window) for number, reading in enumerate(readings) for window in reading.windows]
     result = [np.zeros((len(reading.document.words()), len(reading.settings.tags)), np.float32) for reading in readings]
-    for batch in budget_batches([len(window.ids) for _, window in windows], budget):
+    for batch in cheapest_batches([len(window.ids) for _, window in windows], budget):
         inputs = [windows[index] for index in batch]
         ids, mask = pad([window.ids for _, window in inputs], pad_id)
         rows = logits(ids, mask, [number for number, _ in inputs])

@@ -128,7 +128,8 @@ def create_app(
     return app
 
 
-def _service(request: Request) -> _Service:
+# Dependencies are coroutines, though they wait for nothing: FastAPI sends others to a thread and back.
+async def _service(request: Request) -> _Service:
     service: _Service = request.app.state.service
     return service
 
@@ -136,7 +137,9 @@ def _service(request: Request) -> _Service:
 Service = Annotated[_Service, Depends(_service)]
 
 
-def _caller(service: Service, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Key | None:
+async def _caller(
+    service: Service, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Key | None:
     if service.keys is None:
         return None
     key = service.keys.find(given.credentials) if given else None
@@ -148,7 +151,7 @@ def _caller(service: Service, given: Annotated[HTTPAuthorizationCredentials | No
 Caller = Annotated[Key | None, Depends(_caller)]
 
 
-def _admin(caller: Caller) -> None:
+async def _admin(caller: Caller) -> None:
     if caller is None or caller.role != "admin":
         raise HTTPException(403, "adapters are loaded and unloaded with an admin's key alone")
 

@@ -15,6 +15,10 @@ from onoma.errors import OnomaError
 _BATCH_SECONDS = 1.0
 _LEAST_BATCH = 10_000
 """Characters that make a good batch; were batches ever smaller since the last were slow, they would get ever slower."""
+_SURE = 0.8
+"""Share of its deadline by which a request should be answered as things go, if it is to be taken."""
+_GATHER, _PAUSE = 0.08, 0.02
+"""Shares of the time of a batch: how long the next one gathers at most after it, and after what pause no more."""
 Extract = Callable[[Sequence[Document], Sequence[str]], Sequence[Document | OnomaError]]
 
 
@@ -52,7 +56,8 @@ class _Job:
 class Batcher:
     """A bounded queue and one thread that empties it, as much at a time as makes a good batch.
 
-    While a batch is being worked on, the next one gathers; nobody waits for a batch to fill.
+    While a batch is being worked on, the next one gathers. Those whom it answered often ask again at once, so the next
+    one waits a little for them; who comes to an idle service waits for nobody.
 
     Args:
         extract: takes documents and the name of an extractor for each.
@@ -72,6 +77,7 @@ class Batcher:
         self._size = 0
         self._busy = 0
         self._rate = 0.0
+        self._begun = self._ended = 0.0
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="onoma-batcher", daemon=True)
@@ -122,7 +128,7 @@ class Batcher:
 
     def _is_too_much(self, job: _Job, seconds: float) -> bool:
         size = self._size + job.size
-        return size > self._most or (self._rate > 0 and (self._busy + size) / self._rate > seconds)
+        return size > self._most or (self._rate > 0 and (self._busy + size) / self._rate > _SURE * seconds)
 
     def _work(self) -> None:
         while True:
@@ -131,11 +137,26 @@ class Batcher:
                     self._changed.wait()
                 if not self._jobs:
                     return
+                self._gather()
                 jobs = self._take()
             wanted = [job for job in jobs if self._is_wanted(job)]
             if wanted:
                 self._answer(wanted)
             self._busy = 0
+
+    def _most_at_once(self) -> float:
+        """Characters of a batch: one that takes long keeps everybody waiting who came while it was worked on."""
+        return min(self._batch, max(_LEAST_BATCH, self._rate * _BATCH_SECONDS)) if self._rate else self._batch
+
+    def _gather(self) -> None:
+        """Wait for those whom the last batch answered, unless enough is there."""
+        took = self._ended - self._begun
+        ends = self._ended + _GATHER * took
+        while self._size < self._most_at_once() and (left := ends - time.monotonic()) > 0:
+            count = len(self._jobs)
+            self._changed.wait(min(left, _PAUSE * took))
+            if len(self._jobs) == count:
+                return
 
     def _drop_unwanted(self) -> None:
         """Make room: those who left, or whose deadline has passed, keep nobody out."""
@@ -150,8 +171,7 @@ class Batcher:
         """The oldest jobs, as many as make a batch."""
         jobs: list[_Job] = []
         size = 0
-        # A batch that takes long keeps everybody waiting who came while it was worked on.
-        most = min(self._batch, max(_LEAST_BATCH, self._rate * _BATCH_SECONDS)) if self._rate else self._batch
+        most = self._most_at_once()
         while self._jobs and (not jobs or size + self._jobs[0].size <= most):
             job = self._jobs.popleft()
             jobs.append(job)
@@ -171,14 +191,15 @@ class Batcher:
 
     def _answer(self, jobs: Sequence[_Job]) -> None:
         documents = [document for job in jobs for document in job.documents]
-        begun = time.monotonic()
+        self._begun = time.monotonic()
         try:
             found = self._extract(documents, [job.name for job in jobs for _ in job.documents])
         except Exception as error:  # the thread must outlive whatever an extractor does
             for job in jobs:
                 job.done.set_exception(error)
             return
-        rate = sum(job.size for job in jobs) / max(time.monotonic() - begun, 1e-6)
+        self._ended = time.monotonic()
+        rate = sum(job.size for job in jobs) / max(self._ended - self._begun, 1e-6)
         self._rate = rate if not self._rate else 0.8 * self._rate + 0.2 * rate
         place = 0
         for job in jobs:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ def find(served: Mapping[str, Served], name: str | None) -> Served:
 class Engines:
     """Extractors by name. Documents for several adapters of one base go through it in the same batches.
 
-    Any thread may call; one call at a time is carried out.
+    Any thread may call; all the work is done in one thread, one call at a time.
 
     Args:
         memory: bytes of resident adapters, for each base.
@@ -77,7 +77,9 @@ class Engines:
 
     def __init__(self, *, memory: int = MEMORY) -> None:
         self._memory = memory
-        self._lock = threading.Lock()
+        # OpenMP keeps threads for every thread that has called it, and lets them sleep sooner when there are more of
+        # them than cores: a model that is loaded in one thread and used in another is a fifth slower.
+        self._thread = ThreadPoolExecutor(1, "onoma-engines")
         self._served: dict[str, Served] = {}
         self._banks: dict[str, BankExtractor] = {}
         # By name: the bank that an adapter is in, or the extractor itself.
@@ -106,8 +108,7 @@ class Engines:
         Raises:
             OnomaError: if it cannot be loaded; a former one of that name then stays.
         """
-        with self._lock:
-            return self._add(name, path)
+        return self._thread.submit(self._add, name, path).result()
 
     def remove(self, name: str) -> None:
         """Stop offering an extractor.
@@ -115,9 +116,7 @@ class Engines:
         Raises:
             ModelError: if there is none of that name.
         """
-        with self._lock:
-            self.find(name)
-            self._forget(name)
+        self._thread.submit(self._remove, name).result()
 
     def extract(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document | OnomaError]:
         """Find entities in each document with the extractor named beside it.
@@ -128,21 +127,7 @@ class Engines:
             documents: any number.
             names: an extractor for each.
         """
-        with self._lock:
-            result: list[Document | OnomaError] = list(documents)
-            groups: dict[int, list[int]] = {}
-            for number, name in enumerate(names):
-                groups.setdefault(id(self._bank_of.get(name) or self._alone.get(name)), []).append(number)
-            for numbers in groups.values():
-                try:
-                    found: Sequence[Document | OnomaError] = self._extract(
-                        [documents[number] for number in numbers], [names[number] for number in numbers]
-                    )
-                except OnomaError as error:
-                    found = [error] * len(numbers)
-                for number, document in zip(numbers, found, strict=True):
-                    result[number] = document
-            return result
+        return self._thread.submit(self._extract_all, documents, names).result()
 
     def batcher(self, batch: int, waiting: int) -> Batcher:
         """What takes requests: ``batch`` characters at a time, of at most ``waiting``."""
@@ -154,10 +139,28 @@ class Engines:
         Raises:
             ModelError: if there is none of that name.
         """
-        with self._lock:
-            self.find(name)
-            bank = self._bank_of.get(name)
-            return (bank.extractor(name) if bank else self._alone[name]).window_starts(document)
+        return self._thread.submit(self._window_starts, document, name).result()
+
+    def _extract_all(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document | OnomaError]:
+        result: list[Document | OnomaError] = list(documents)
+        groups: dict[int, list[int]] = {}
+        for number, name in enumerate(names):
+            groups.setdefault(id(self._bank_of.get(name) or self._alone.get(name)), []).append(number)
+        for numbers in groups.values():
+            try:
+                found: Sequence[Document | OnomaError] = self._extract(
+                    [documents[number] for number in numbers], [names[number] for number in numbers]
+                )
+            except OnomaError as error:
+                found = [error] * len(numbers)
+            for number, document in zip(numbers, found, strict=True):
+                result[number] = document
+        return result
+
+    def _window_starts(self, document: Document, name: str) -> list[int]:
+        self.find(name)
+        bank = self._bank_of.get(name)
+        return (bank.extractor(name) if bank else self._alone[name]).window_starts(document)
 
     def _extract(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document]:
         """All documents are for one bank, or for one extractor."""
@@ -182,6 +185,10 @@ class Engines:
         shown = "onnx" if kind in _EXPORTED else "run" if path.is_dir() else "other"
         self._served[name] = Served(name, shown, tuple(alone.labels))
         return self._served[name]
+
+    def _remove(self, name: str) -> None:
+        self.find(name)
+        self._forget(name)
 
     def _switch(self, name: str, path: Path, card: generator_card.GeneratorCard) -> Served:
         """A generator on a base that it shares with others; its adapter is made the active one when it is its turn."""
