@@ -24,9 +24,10 @@ from onoma.alignment import WordEncoder
 from onoma.corpus import load_corpus
 from onoma.extractors.batching import budget_batches
 from onoma.extractors.tagger import TaggerSettings, encode_windows, pad
-from onoma.models.adapters import load_merged, new_classifier
+from onoma.models.adapters import new_classifier
 from onoma.models.bank import AdapterBank
 from onoma.models.bases import resolve_base
+from onoma.models.merging import load_merged
 from onoma.models.runs import CARD_NAME, RunCard
 from onoma.models.torch_logits import TorchLogits
 

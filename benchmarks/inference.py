@@ -29,8 +29,8 @@ from onoma.deployment.limits import gemm_peak, work_per_piece
 from onoma.document import Document
 from onoma.evaluation.metrics import score
 from onoma.extractors.tagger import TaggerExtractor
-from onoma.models.adapters import load_merged
 from onoma.models.bases import Base, resolve_base
+from onoma.models.merging import load_merged
 from onoma.models.runs import RunCard
 
 BATCHES = (1, 4, 8, 16, 32, 64)

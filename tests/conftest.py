@@ -13,7 +13,7 @@ import functools
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,22 @@ def make_base(folder: Path, *, seed: int = 0, tokenizer: str = "unigram") -> Pat
     )
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
+
+
+def trained_model(
+    base: Any, method: str, tags: Sequence[str] = ("O", "B-LOC", "I-LOC"), seed: int = 1, **settings: Any
+) -> Any:
+    """A model with random weights everywhere that training would change."""
+    import torch
+
+    from onoma.models.adapters import AdapterSettings, attach, new_classifier
+
+    model = attach(new_classifier(base, tags), AdapterSettings(method=method, rank=4, **settings))
+    torch.manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    return model.eval()
 
 
 def make_decoder(folder: Path, *, seed: int = 0) -> Path:

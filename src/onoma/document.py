@@ -41,6 +41,11 @@ class Span:
         if not self.label:
             raise DataError(f"span [{self.start}, {self.end}) has no label")
 
+    @property
+    def sureness(self) -> float:
+        """The score; 1 where whoever found the span gives none, as rules and people do not."""
+        return 1.0 if self.score is None else self.score
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, the score rounded to 6 places."""
         result: dict[str, Any] = {"start": self.start, "end": self.end, "label": self.label}

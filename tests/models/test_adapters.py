@@ -4,23 +4,19 @@ import warnings
 
 import pytest
 import torch
-from conftest import make_base
+from conftest import trained_model
 
 from onoma.errors import ModelError
 from onoma.models.adapters import (
-    ADAPTER_WEIGHTS,
     AdapterSettings,
     attach,
     carry_weights,
     head_name,
-    load_merged,
-    merge,
     new_classifier,
-    read_config,
-    read_weights,
     save_model,
 )
 from onoma.models.bases import resolve_base
+from onoma.models.merging import load_merged, read_config
 from onoma.models.runs import RunCard
 
 TAGS = ("O", "B-LOC", "I-LOC")
@@ -32,16 +28,6 @@ def base(tiny_base):
     return resolve_base(str(tiny_base))
 
 
-def trained(base, method, tags=TAGS, seed=1, **settings):
-    """A model with random weights everywhere that training would change."""
-    model = attach(new_classifier(base, tags), AdapterSettings(method=method, rank=4, **settings))
-    torch.manual_seed(seed)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.1 * torch.randn_like(parameter)
-    return model.eval()
-
-
 def card(base, method, labels=("LOC",)):
     return RunCard(labels, method, base.name, None, base.checksum, base.tokenizer_checksum, window=20)
 
@@ -51,32 +37,9 @@ def logits(model):
         return model(input_ids=torch.arange(5, 25).reshape(2, 10)).logits
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_saved_and_merged_models_say_the_same(base, method, tmp_path):
-    model = trained(base, method)
-    save_model(model, tmp_path, base)
-    merged = load_merged(tmp_path, card(base, method), base, TAGS)
-    assert not any("lora" in name for name, _ in merged.named_parameters())
-    assert torch.allclose(logits(merged), logits(model), atol=1e-5)
-
-
-def test_word_embeddings_of_chosen_pieces_are_trained_saved_and_merged(base, tmp_path):
-    pieces = (6, 9, 13)
-    model = trained(base, "lora", pieces=pieces)
-    save_model(model, tmp_path, base)
-    merged = load_merged(tmp_path, card(base, "lora"), base, TAGS)
-    assert torch.allclose(logits(merged), logits(model), atol=1e-5)
-    clean = new_classifier(base, TAGS).get_input_embeddings().weight
-    moved = (merged.get_input_embeddings().weight != clean).any(dim=1).nonzero().flatten().tolist()
-    assert tuple(moved) == pieces
-    again = attach(new_classifier(base, TAGS), AdapterSettings(rank=4, pieces=pieces))
-    carry_weights(again, tmp_path, TAGS, TAGS)
-    assert torch.allclose(logits(again.eval()), logits(model), atol=1e-5)
-
-
 @pytest.mark.parametrize("targets", [("all-linear",), ("query",)])
 def test_lower_layers_may_stay_as_they_are(base, targets, tmp_path):
-    model = trained(base, "lora", first_layer=1, targets=targets)
+    model = trained_model(base, "lora", first_layer=1, targets=targets)
     names = [name for name, parameter in model.named_parameters() if "lora" in name]
     assert names
     assert all(".layer.1." in name for name in names)
@@ -103,7 +66,7 @@ def test_plain_peft_loads_what_was_saved(base, method, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForTokenClassification
 
-    model = trained(base, method)
+    model = trained_model(base, method)
     save_model(model, tmp_path, base)
     clean = AutoModelForTokenClassification.from_pretrained(base.folder, num_labels=len(TAGS))
     with warnings.catch_warnings():
@@ -114,11 +77,11 @@ def test_plain_peft_loads_what_was_saved(base, method, tmp_path):
 
 
 def test_only_adapter_and_head_are_trained(base):
-    names = [name for name, parameter in trained(base, "lora").named_parameters() if parameter.requires_grad]
+    names = [name for name, parameter in trained_model(base, "lora").named_parameters() if parameter.requires_grad]
     assert names
     assert all("lora_" in name or "classifier" in name for name in names)
-    assert all(parameter.requires_grad for parameter in trained(base, "full").parameters())
-    targeted = trained(base, "lora", targets=("query",))
+    assert all(parameter.requires_grad for parameter in trained_model(base, "full").parameters())
+    targeted = trained_model(base, "lora", targets=("query",))
     assert {
         name.split(".lora_")[0].rsplit(".", 1)[-1] for name, _ in targeted.named_parameters() if "lora_" in name
     } == {"query"}
@@ -126,79 +89,39 @@ def test_only_adapter_and_head_are_trained(base):
 
 def test_unfit_targets_are_refused(base):
     with pytest.raises(ModelError, match=r"adapter.targets: no linear layer .*'qury'. Did you mean 'query'"):
-        trained(base, "lora", targets=("key", "qury"))
+        trained_model(base, "lora", targets=("key", "qury"))
     with pytest.raises(ModelError, match="no linear layer"):
-        trained(base, "lora", targets=("word_embeddings",))
+        trained_model(base, "lora", targets=("word_embeddings",))
     with pytest.raises(ModelError, match="no classification head"):
         head_name(torch.nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stage_carries_weights_by_tag_name(base, method, tmp_path):
-    source = trained(base, method)
+    source = trained_model(base, method)
     save_model(source, tmp_path, base)
-    same = trained(base, method, seed=2)
+    same = trained_model(base, method, seed=2)
     report = carry_weights(same, tmp_path, TAGS, TAGS)
     assert torch.allclose(logits(same), logits(source), atol=1e-6)
     assert (report.carried, report.fresh, report.dropped) == (TAGS, (), ())
     wider = ("O", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
-    other = trained(base, method, wider, seed=3)
+    other = trained_model(base, method, wider, seed=3)
     report = carry_weights(other, tmp_path, TAGS, wider)
     assert torch.allclose(logits(other)[..., [0, 3, 4]], logits(source), atol=1e-6)
     assert report.fresh == ("B-ORG", "I-ORG")
-    narrow = trained(base, method, ("O",), seed=4)
+    narrow = trained_model(base, method, ("O",), seed=4)
     assert carry_weights(narrow, tmp_path, TAGS, ("O",)).dropped == ("B-LOC", "I-LOC")
     assert torch.allclose(logits(narrow), logits(source)[..., :1], atol=1e-6)
 
 
 def test_weights_that_do_not_fit_are_refused(base, tmp_path):
-    save_model(trained(base, "lora"), tmp_path, base)
+    save_model(trained_model(base, "lora"), tmp_path, base)
     with pytest.raises(ModelError, match=r"do not fit this one's.*Keep method, rank and targets"):
         carry_weights(attach(new_classifier(base, TAGS), AdapterSettings(rank=8)), tmp_path, TAGS, TAGS)
     with pytest.raises(ModelError, match="do not fit"):
-        carry_weights(trained(base, "dora"), tmp_path, TAGS, TAGS)
+        carry_weights(trained_model(base, "dora"), tmp_path, TAGS, TAGS)
     with pytest.raises(ModelError, match="no such file"):
-        carry_weights(trained(base, "full"), tmp_path, TAGS, TAGS)
-
-
-def test_an_adapter_never_runs_on_another_base(base, tmp_path):
-    (tmp_path / "run").mkdir()
-    save_model(trained(base, "lora"), tmp_path / "run", base)
-    other = resolve_base(str(make_base(tmp_path / "other", seed=9)))
-    with pytest.raises(ModelError, match=r"the weights of .*other.* are not those that this adapter was trained on"):
-        load_merged(tmp_path / "run", card(base, "lora"), other, TAGS)
-    twin = resolve_base(str(shutil.copytree(base.folder, tmp_path / "twin")))
-    load_merged(tmp_path / "run", card(base, "lora"), twin, TAGS)
-    (twin.folder / "tokenizer.json").write_text((twin.folder / "tokenizer.json").read_text() + " ")
-    with pytest.raises(ModelError, match="the tokenizer of"):
-        load_merged(tmp_path / "run", card(base, "lora"), resolve_base(str(twin.folder)), TAGS)
-
-
-def test_damaged_runs_are_named(base, tmp_path):
-    save_model(trained(base, "lora"), tmp_path, base)
-    weights = tmp_path / ADAPTER_WEIGHTS
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match=r"adapter_model.safetensors: the weights are corrupt.*Copy or train"):
-        load_merged(tmp_path, card(base, "lora"), base, TAGS)
-    weights.unlink()
-    with pytest.raises(ModelError, match="no such file"):
-        load_merged(tmp_path, card(base, "lora"), base, TAGS)
-    (tmp_path / "adapter_config.json").write_text("{")
-    with pytest.raises(ModelError, match="not JSON"):
-        read_config(tmp_path)
-
-
-def test_tensors_without_a_place_are_refused(base, tmp_path):
-    save_model(trained(base, "lora"), tmp_path, base)
-    state, config = read_weights(tmp_path / ADAPTER_WEIGHTS), read_config(tmp_path)
-    with pytest.raises(ModelError, match="does not fit the base"):
-        merge(new_classifier(base, TAGS), state | {"base_model.model.gone.weight": torch.zeros(2)}, config)
-    with pytest.raises(ModelError, match=r"classifier.\w+ has shape"):
-        merge(new_classifier(base, ("O", "B-X")), state, config)
-    missing = {key: value for key, value in state.items() if "layer.0.output.dense.lora_B" not in key}
-    with pytest.raises(ModelError, match="does not fit the base"):
-        merge(new_classifier(base, TAGS), missing, config)
+        carry_weights(trained_model(base, "full"), tmp_path, TAGS, TAGS)
 
 
 def test_bases_that_cannot_tag_are_named(base, tmp_path):

@@ -223,7 +223,7 @@ def wilson(right: int, total: int) -> tuple[float, float]:
 
 def _sureness(document: Document) -> float:
     """The lowest score of a document's spans; one without spans has said nothing that could be unsure."""
-    return min((1.0 if span.score is None else span.score for span in document.spans), default=1.0)
+    return min((span.sureness for span in document.spans), default=1.0)
 
 
 def _read(path: Path) -> Iterator[Verdict]:

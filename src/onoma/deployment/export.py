@@ -21,9 +21,9 @@ from onoma.evaluation.metrics import score
 from onoma.extractors.batching import budget_batches
 from onoma.extractors.tagger import TaggerExtractor, TaggerSettings, encode_windows, pad
 from onoma.files import atomic_folder, folder_size, write_text
-from onoma.models.adapters import load_merged
 from onoma.models.bases import Base, resolve_base
 from onoma.models.exports import GRAPH, TOKENIZER, ExportCard, Precision, checksum_of
+from onoma.models.merging import load_merged
 from onoma.models.onnx_logits import OnnxLogits
 from onoma.models.runs import RunCard
 from onoma.models.torch_logits import TorchLogits

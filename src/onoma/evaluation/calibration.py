@@ -62,8 +62,7 @@ def scored_spans(gold: Sequence[Document], predicted: Sequence[Document]) -> dic
     for right, answer in zip(gold, predicted, strict=True):
         known = {(span.start, span.end, span.label) for span in right.spans}
         for span in answer.spans:
-            score = 1.0 if span.score is None else span.score
-            found.setdefault(span.label, []).append((score, (span.start, span.end, span.label) in known))
+            found.setdefault(span.label, []).append((span.sureness, (span.start, span.end, span.label) in known))
     return found
 
 

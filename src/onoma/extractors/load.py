@@ -103,7 +103,7 @@ def _threads(wanted: int) -> int:
 
 
 def _load_tagger(folder: Path, base_name: str | None) -> TaggerExtractor:
-    from onoma.models.adapters import load_merged
+    from onoma.models.merging import load_merged
     from onoma.models.torch_logits import TorchLogits, default_device
 
     card = RunCard.read(folder)

@@ -18,7 +18,7 @@ def as_pipeline(document: Document) -> list[dict[str, Any]]:
     return [
         {
             "entity_group": span.label,
-            "score": 1.0 if span.score is None else span.score,
+            "score": span.sureness,
             "word": document.surface(span),
             "start": span.start,
             "end": span.end,

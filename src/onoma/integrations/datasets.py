@@ -31,7 +31,7 @@ def map_entities(
                         "start": span.start,
                         "end": span.end,
                         "label": span.label,
-                        "score": 1.0 if span.score is None else span.score,
+                        "score": span.sureness,
                     }
                     for span in document.spans
                 ]

@@ -43,10 +43,8 @@ class OnomaRecognizer(EntityRecognizer):
                 entity_type=self._names.get(span.label, span.label),
                 start=span.start,
                 end=span.end,
-                score=1.0 if span.score is None else span.score,
-                analysis_explanation=AnalysisExplanation(
-                    recognizer=_NAME, original_score=1.0 if span.score is None else span.score
-                ),
+                score=span.sureness,
+                analysis_explanation=AnalysisExplanation(recognizer=_NAME, original_score=span.sureness),
             )
             for span in document.spans
             if not entities or self._names.get(span.label, span.label) in entities

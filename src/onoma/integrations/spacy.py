@@ -77,12 +77,11 @@ class OnomaComponent:
         spans: list[Any] = []
         scores = []
         for span in document.spans:
-            score = 1.0 if span.score is None else span.score
             # Words were spaCy's tokens; a span that does not end with one comes from rules, and grows to whole tokens.
             one = doc.char_span(span.start, span.end, label=span.label, alignment_mode="expand")
-            if one is not None and score >= self._threshold:
+            if one is not None and span.sureness >= self._threshold:
                 spans.append(one)
-                scores.append(score)
+                scores.append(span.sureness)
         doc.spans[self._spans_key] = spans
         doc.spans[self._spans_key].attrs["scores"] = np.array(scores, np.float32)
         if self._set_ents:

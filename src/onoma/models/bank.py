@@ -20,15 +20,13 @@ import torch
 from onoma.errors import ModelError, nearest
 from onoma.models.adapters import (
     ADAPTER_WEIGHTS,
-    Update,
     check_base,
     head_name,
     new_classifier,
-    read_config,
-    read_updates,
     read_weights,
 )
 from onoma.models.bases import Base
+from onoma.models.merging import Update, read_config, read_updates
 from onoma.models.runs import RunCard
 
 

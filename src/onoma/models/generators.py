@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onoma.errors import ModelError
-from onoma.models.adapters import ADAPTER_WEIGHTS, check_base, merge, read_config, read_weights
+from onoma.models.adapters import ADAPTER_WEIGHTS, check_base, read_weights
 from onoma.models.bases import Base, resolve_base
 from onoma.models.generator_card import GeneratorCard
+from onoma.models.merging import merge, read_config
 from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.torch_logits import default_device
 from onoma.models.vocabulary import Vocabulary

@@ -257,7 +257,7 @@ def _filtered(document: Document, body: ExtractRequest) -> Document:
         [
             span
             for span in document.spans
-            if (wanted is None or span.label in wanted) and (span.score is None or span.score >= body.threshold)
+            if (wanted is None or span.label in wanted) and span.sureness >= body.threshold
         ]
     )
 

@@ -90,9 +90,7 @@ def view(found: Sequence[Found], labels: Sequence[str], chosen: Sequence[str], l
 
 def filtered(document: Document, chosen: Sequence[str], least: float) -> Document:
     """The document with the spans that are to be shown."""
-    return document.with_spans(
-        [span for span in document.spans if span.label in chosen and (span.score is None or span.score >= least)]
-    )
+    return document.with_spans([span for span in document.spans if span.label in chosen and span.sureness >= least])
 
 
 def build(page: gr.Blocks, engines: Engines, example: str) -> None:

@@ -176,7 +176,7 @@ def build(page: gr.Blocks, folder: Path) -> None:
         systems = comparison.systems
         benched, spent_on = _benched(folder)
         return (
-            {"runs": names, "corpus": comparison.corpus},
+            {"run": next(iter(runs.values())), "corpus": comparison.corpus},
             gr.update(choices=shared, value=comparison.corpus),
             overview(comparison, runs),
             *map(
@@ -197,8 +197,7 @@ def build(page: gr.Blocks, folder: Path) -> None:
 
     def open_cell(shown: dict[str, Any], event: gr.EventData) -> str:
         data = event._data  # the only way that Gradio offers to what a trigger brings
-        run = load_runs(folder, shown["runs"][:1])[shown["runs"][0]]
-        return sentences(run, shown["corpus"], str(data["gold"]), str(data["predicted"]))
+        return sentences(shown["run"], shown["corpus"], str(data["gold"]), str(data["predicted"]))
 
     outputs = [state, corpus, *charts]
     gr.on([chosen.change, corpus.input], draw, [chosen, corpus], outputs, **QUIET)
