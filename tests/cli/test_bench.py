@@ -1,3 +1,9 @@
+import pytest
+
+from onoma.deployment.benchmark import read_benched
+
+
+@pytest.mark.integration
 def test_runs_and_rules_side_by_side(onoma_cli, tiny_run, tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text("gazetteers: {LOC: [গুৱাহাটী]}\n")
@@ -8,7 +14,13 @@ def test_runs_and_rules_side_by_side(onoma_cli, tiny_run, tmp_path):
     assert done.code == 0, done.err
     assert "5 documents of examples:as test" in done.out
     assert "limit of matrix products in int8" in done.out
-    figures = onoma_cli(*command, "--json").json
+    done = onoma_cli(*command, "--json")
+    figures = done.json
+    (tmp_path / "bench.json").write_text(done.out)
+    assert [one.to_dict() for one in read_benched(tmp_path / "bench.json")] == [
+        one | {"speed": one["speed"] | {"seconds": tuple(one["speed"]["seconds"])}, "spread": tuple(one["spread"])}
+        for one in figures["extractors"]
+    ]
     run, small, by_rules = figures["extractors"]
     for one in figures["extractors"]:
         assert len(one["speed"]["seconds"]) == 2

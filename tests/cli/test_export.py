@@ -1,3 +1,5 @@
+import pytest
+
 import onoma
 
 
@@ -23,6 +25,7 @@ def test_figures_for_programs(onoma_cli, tiny_run, tmp_path):
     assert done["pieces"][1] < done["pieces"][0]
 
 
+@pytest.mark.integration
 def test_a_generator_becomes_a_folder_of_four_bits(onoma_cli, writer, tmp_path):
     done = onoma_cli("export", writer, tmp_path / "int4", "--most-loss", "1", "--json").json
     assert done["format"] == "genai"

@@ -8,6 +8,8 @@ from onoma.errors import ModelError
 from onoma.models.genai_decoder import GenaiDecoder
 from onoma.models.writing import Request
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def gold():

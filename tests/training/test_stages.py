@@ -117,6 +117,7 @@ train(parse_recipe(yaml.safe_load(Path(sys.argv[1]).read_text())), runs=Path(sys
 """
 
 
+@pytest.mark.integration
 def test_a_killed_training_goes_on_to_the_same_weights(tiny_recipe, tmp_path):
     content = tiny_recipe(
         evaluate=[],
