@@ -1,13 +1,16 @@
 import json
 
 import pytest
+import torch
 
 import onoma
 from onoma.corpus import load_corpus
 from onoma.errors import RecipeError
 from onoma.extractors.generator import GeneratorExtractor
+from onoma.models.adapters import ADAPTER_WEIGHTS, read_weights
+from onoma.models.bases import Base, resolve_base
 from onoma.models.generator_card import GeneratorCard
-from onoma.models.generators import AdapterShelf, base_of
+from onoma.models.generators import AdapterShelf, base_of, new_decoder
 from onoma.training.recipe import parse_recipe
 from onoma.training.stages import train
 
@@ -29,11 +32,6 @@ def test_a_run_is_a_folder_that_loads_and_finds(writer):
 
 def test_packed_examples_do_not_see_each_other(tiny_decoder):
     """The loss of a packed row is that of its examples one by one."""
-    import torch
-
-    from onoma.models.bases import Base
-    from onoma.models.generators import new_decoder
-
     model = new_decoder(Base("tiny", tiny_decoder)).eval()
     first, second = [5, 6, 7, 8], [9, 10, 11]
     positions = torch.tensor([[0, 1, 2, 3, 0, 1, 2]])
@@ -54,6 +52,29 @@ def test_a_second_stage_goes_on_and_a_full_run_is_its_own_base(writer_recipe, tm
     folder = train(parse_recipe(full), runs=tmp_path).folder
     assert (folder / "model.safetensors").exists()
     assert onoma.load(folder).extract("Ubuntu").text == "Ubuntu"
+
+
+def test_an_adapter_learns_on_a_base_in_four_bits(writer_recipe, tiny_decoder, tmp_path):
+    """QLoRA: what it learns there it takes to the base as it is."""
+    base = resolve_base(str(tiny_decoder))
+    small = new_decoder(base, four_bits=True)
+    assert any(type(module).__name__ == "Linear4bit" for module in small.modules())
+    ids = torch.arange(5, 25).reshape(2, 10)
+    with torch.inference_mode():
+        likeness = torch.cosine_similarity(small(ids).logits, new_decoder(base)(ids).logits, dim=-1)
+    assert 0.9 < likeness.mean() < 1
+    content = writer_recipe(name="quantized", generator={"sample": 4, "four_bits": True}, evaluate=[])
+    content["training"] = content.get("training", {}) | {"max_steps": 3}
+    done = train(parse_recipe(content), runs=tmp_path)
+    adapter = read_weights(done.folder / ADAPTER_WEIGHTS)
+    assert any(value.abs().max() > 0 for name, value in adapter.items() if "lora_B" in name)
+    extractor = onoma.load(done.folder)
+    kinds = {type(module).__name__ for module in extractor.decoder.model.modules()}
+    assert "Linear" in kinds
+    assert "Linear4bit" not in kinds
+    assert extractor.extract("Ubuntu").text == "Ubuntu"
+    with pytest.raises(RecipeError, match="four_bits: a base in four bits cannot itself be trained"):
+        parse_recipe(content | {"adapter": {"method": "full"}})
 
 
 def test_an_example_that_fits_no_row_is_an_error(writer_recipe, tmp_path):

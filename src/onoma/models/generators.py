@@ -15,14 +15,20 @@ from onoma.models.torch_logits import default_device
 from onoma.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 
-def new_decoder(base: Base) -> PreTrainedModel:
+def new_decoder(base: Base, *, four_bits: bool = False) -> PreTrainedModel:
     """A clean causal language model; in bfloat16 on a GPU, in float32 elsewhere.
 
+    Args:
+        base: that writes text.
+        four_bits: hold its linear layers in four bits (NF4, quantized twice), to train an adapter on them: QLoRA,
+            https://arxiv.org/abs/2305.14314.
+
     Raises:
-        ModelError: if the weights are corrupt, or the base writes no text.
+        ModelError: if the weights are corrupt, the base writes no text, or bitsandbytes is missing.
     """
     import torch
     from safetensors import SafetensorError
@@ -31,8 +37,11 @@ def new_decoder(base: Base) -> PreTrainedModel:
 
     logging.disable_progress_bar()
     kind = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    quantized = _four_bits(kind) if four_bits else None
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base.folder, dtype=kind, use_safetensors=True)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            base.folder, dtype=kind, use_safetensors=True, quantization_config=quantized
+        )
     except (SafetensorError, OSError) as error:
         raise ModelError(f"the base's weights cannot be read ({error})", where=str(base.folder)) from error
     except ValueError as error:
@@ -40,6 +49,26 @@ def new_decoder(base: Base) -> PreTrainedModel:
     if base.config.get("is_encoder_decoder") or base.config.get("model_type") in _ENCODERS:
         raise ModelError("this base is no decoder", where=base.name, mend="Name a causal language model.")
     return model
+
+
+def _four_bits(compute: torch.dtype) -> Any:
+    import importlib.util
+    import logging
+
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "bases in four bits need bitsandbytes", where="generator.four_bits", mend='pip install "onoma[qlora]"'
+        )
+    # On CPUs it warns of a faster product that it would fetch from a hub.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=compute,
+        bnb_4bit_use_double_quant=True,
+    )
 
 
 _ENCODERS = {"bert", "roberta", "xlm-roberta", "distilbert", "camembert", "electra", "deberta-v2", "albert"}

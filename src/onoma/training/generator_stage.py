@@ -56,7 +56,8 @@ class GeneratorLearner:
         from onoma.training.generator import train_generator
 
         recipe, stage, base = self._work.recipe, self._stage, self._work.base
-        model = attach(new_decoder(base), self._work.adapter(), task="CAUSAL_LM")
+        decoder = new_decoder(base, four_bits=self._settings.four_bits)
+        model = attach(decoder, self._work.adapter(), task="CAUSAL_LM")
         if stage.start:
             source = self._work.start(stage)
             earlier = GeneratorCard.read(source)

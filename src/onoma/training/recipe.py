@@ -197,6 +197,7 @@ class Generator(Section):
     drop: float = Field(0.1, ge=0, lt=1, description="chance of each label to be left out of a prompt, with its spans")
     definitions: dict[str, str] = Field(default_factory=dict, description="what labels mean; said in prompts")
     sample: int = Field(200, ge=1, description="validation sentences that select the weights, the first ones")
+    four_bits: bool = Field(False, description="hold the base in four bits while an adapter trains on it (QLoRA)")
 
 
 _TAGGERS_ALONE = {
@@ -295,6 +296,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _generators_take_it(self) -> Recipe:
+        if self.generator and self.generator.four_bits and self.adapter.method == "full":
+            raise ValueError("generator.four_bits: a base in four bits cannot itself be trained; choose an adapter")
         for stage in self.stages if self.generator else ():
             parts = {"recipe": self, "stage": stage, "adapter": self.adapter, "training": self.training_of(stage)}
             for part, names in _TAGGERS_ALONE.items():
