@@ -106,6 +106,21 @@ def test_what_is_wrong_is_said_before_anything_is_trained(study_file, changes, m
         load_study(study_file(**changes))
 
 
+@pytest.mark.parametrize(
+    ("corpus", "message"),
+    [
+        ({"source": "gone"}, "far-seed1: corpus bn: gone: no such file or folder"),
+        ({"labels": "gone.yaml"}, "far-seed1: corpus bn: .*gone.yaml: no such"),
+    ],
+)
+def test_a_corpus_that_is_not_there_stops_a_study_before_it_trains(study_file, tmp_path, corpus, message):
+    variants = VARIANTS | {"far": {"set": {"data.corpora.bn": corpus}}}
+    study = load_study(study_file(variants=variants), runs=tmp_path / "runs")
+    with pytest.raises(DataError, match=message):
+        run_study(study, console=quiet())
+    assert not list((tmp_path / "runs").rglob("metrics.json"))
+
+
 def test_chosen_variants(study_file, tmp_path):
     study = load_study(study_file(), runs=tmp_path)
     with pytest.raises(RecipeError, match="no variant 'zero'. Did you mean 'zero-shot'"):

@@ -50,13 +50,7 @@ def load_corpus(
     if name.startswith("hub:"):
         parts: Mapping[str, Iterable[Document]] = hub.read_hub(name.removeprefix("hub:"), log, options)
     else:
-        path = _examples_folder(name.removeprefix("examples:")) if name.startswith("examples:") else Path(name)
-        if not path.exists():
-            raise DataError(
-                "no such file or folder",
-                where=name,
-                mend="A corpus is a path, hub:REPO[:CONFIG] or examples:NAME.",
-            )
+        path = local_path(name)
         if hub.is_saved_dataset(path):
             parts = hub.read_saved(path, log, options)
         else:
@@ -64,6 +58,23 @@ def load_corpus(
     return Corpus.from_documents(
         {split: _with_language(documents, language) for split, documents in parts.items()}, log
     )
+
+
+def local_path(source: str) -> Path:
+    """Where a corpus lies that is no dataset on the hub.
+
+    Args:
+        source: a path, or ``examples:NAME``.
+
+    Raises:
+        DataError: if nothing is there.
+    """
+    path = _examples_folder(source.removeprefix("examples:")) if source.startswith("examples:") else Path(source)
+    if not path.exists():
+        raise DataError(
+            "no such file or folder", where=source, mend="A corpus is a path, hub:REPO[:CONFIG] or examples:NAME."
+        )
+    return path
 
 
 def save_corpus(corpus: Mapping[str, Iterable[Document]], target: Path, *, format: str | None = None) -> Counter[str]:

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from onoma.corpus import Corpus, ReadLog, load_corpus
 from onoma.corpus.augment import collect_mentions, replace_mentions
+from onoma.corpus.load import local_path
 from onoma.corpus.relabel import read_label_map, relabel
 from onoma.corpus.sample import oversample
 from onoma.corpus.statistics import describe
 from onoma.document import Document
-from onoma.errors import RecipeError, nearest
+from onoma.errors import DataError, RecipeError, nearest
 from onoma.evaluation.evaluate import sentence_key
 from onoma.training.recipe import Recipe, Stage, names_of
 
@@ -66,14 +67,10 @@ def load_corpora(recipe: Recipe, console: Console) -> Corpora:
     Raises:
         DataError: if one cannot be read, or its label map does not fit it.
     """
-    mixes = [mix for stage in recipe.stages for mix in stage.train]
-    used = {name for mix in mixes for name in (mix.corpus, *mix.names, *filter(None, map(names_of, mix.labels_from)))}
-    used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
     corpora = {}
     relabelled = {}
-    for name, source in recipe.data.corpora.items():
-        if name not in used:
-            continue
+    for name in _used(recipe):
+        source = recipe.data.corpora[name]
         log = ReadLog(on_error=recipe.data.on_error)
         corpora[name] = load_corpus(
             recipe.data.address(name),
@@ -102,6 +99,33 @@ def load_corpora(recipe: Recipe, console: Console) -> Corpora:
                 highlight=False,
             )
     return Corpora(corpora, relabelled)
+
+
+def check_corpora(recipe: Recipe) -> None:
+    """Refuse a recipe whose corpora or label maps are not there, before anything is read or trained.
+
+    Raises:
+        DataError: that names recipe, corpus and path.
+    """
+    for name in _used(recipe):
+        source, address = recipe.data.corpora[name], recipe.data.address(name)
+        try:
+            if not address.startswith("hub:"):
+                local_path(address)
+            if source.labels is not None:
+                read_label_map(source.labels)
+        except DataError as error:
+            raise DataError(
+                error.what, where=f"{recipe.name}: corpus {name}: {error.where}", mend=error.mend
+            ) from error
+
+
+def _used(recipe: Recipe) -> list[str]:
+    """Corpora that stages or evaluation name, in the recipe's order."""
+    mixes = [mix for stage in recipe.stages for mix in stage.train]
+    used = {name for mix in mixes for name in (mix.corpus, *mix.names, *filter(None, map(names_of, mix.labels_from)))}
+    used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
+    return [name for name in recipe.data.corpora if name in used]
 
 
 def _longer(corpus: Corpus, words: int) -> Corpus:

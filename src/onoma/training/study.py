@@ -23,6 +23,7 @@ from onoma.files import locked, read_table
 from onoma.models.adapters import MODEL_WEIGHTS
 from onoma.schema import Section, apply_overrides, override, section_error
 from onoma.training import processes
+from onoma.training.data import check_corpora
 from onoma.training.recipe import (
     NAME_PATTERN,
     Recipe,
@@ -213,6 +214,9 @@ def run_study(study: Study, *, only: Sequence[str] = (), console: Console | None
 def _run(study: Study, only: Sequence[str], console: Console) -> Comparison:
     store = study.folder / "stages"
     wanted = _in_order(study, only)
+    # A path that is wrong in one variant should not stop the study hours later.
+    for recipe in wanted:
+        check_corpora(recipe)
     for number, recipe in enumerate(wanted, start=1):
         console.print(f"[bold]{study.file.name}[/] {number}/{len(wanted)}: {recipe.name}", highlight=False)
         train(recipe, runs=study.folder, store=store, console=console)
