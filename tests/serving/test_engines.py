@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 import onoma
@@ -82,6 +84,30 @@ def test_names(paths):
     assert engines.served == {}
     with pytest.raises(ModelError):
         engines.remove("a")
+
+
+def test_all_work_is_done_in_one_thread_and_what_is_discarded_waits_for_it(paths):
+    engines = Engines()
+    engines.add("rules", paths["other"])
+    threads = set()
+
+    class Watched(dict):
+        """Discards, as a finalizer that runs in the thread itself would."""
+
+        def get(self, name, default=None):
+            threads.add(threading.current_thread().name)
+            engines.discard("rules")
+            return super().get(name, default)
+
+    engines._alone = Watched(engines._alone)
+    callers = [threading.Thread(target=engines.extract, args=([Document("x")], ["rules"])) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+        caller.join(10)
+        assert not caller.is_alive()
+    assert threads == {"onoma-engines_0"}
+    with pytest.raises(ModelError):
+        engines.remove("rules")
 
 
 def test_generators_of_one_base_share_it(writer, paths):

@@ -118,6 +118,12 @@ class Engines:
         """
         self._thread.submit(self._remove, name).result()
 
+    def discard(self, name: str) -> None:
+        """Stop offering an extractor once what is under way is done, without waiting; finalizers may call it too."""
+        # Finalizers also run while the process ends.
+        with contextlib.suppress(RuntimeError):
+            self._thread.submit(self._remove, name)
+
     def extract(self, documents: Sequence[Document], names: Sequence[str]) -> list[Document | OnomaError]:
         """Find entities in each document with the extractor named beside it.
 

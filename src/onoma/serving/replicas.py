@@ -152,8 +152,7 @@ class _Loaded:
         self._engines, self._model = engines, model
 
     def __del__(self) -> None:
-        with contextlib.suppress(OnomaError):
-            self._engines.remove(self._model)
+        self._engines.discard(self._model)
 
 
 @contextlib.contextmanager
