@@ -75,6 +75,8 @@ def _show(comparison: Comparison, folder: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(comparison.to_dict(), ensure_ascii=False))
         return
+    from onoma.evaluation.significance import p_text
+
     rows = []
     for line in comparison.systems:
         low, high = line.full.interval
@@ -86,7 +88,7 @@ def _show(comparison: Comparison, folder: Path, as_json: bool) -> None:
                 f"[{low:.3f}, {high:.3f}]",
                 f"{line.unseen.mean:.3f}",
                 f"{line.difference:+.3f}" if line.p is not None else "reference",
-                f"{line.p:.3f}" if line.p is not None else "",
+                p_text(line.p),
             )
         )
     console = show.out()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onoma.evaluation.charts import Curve, draw_charts
 from onoma.evaluation.compare import Comparison, System
+from onoma.evaluation.significance import p_text
 from onoma.files import write_json, write_text
 
 _SIGNIFICANT = 0.05
@@ -61,9 +62,9 @@ def _tables(comparison: Comparison, about: Mapping[str, str], curves: Sequence[C
                 f"{line.full.interval[0]:.3f}–{line.full.interval[1]:.3f}",
                 str(line.unseen),
                 "reference" if line.p is None else f"{line.difference:+.3f}",
-                _p(line.p),
-                _p(line.p_holm),
-                _p(line.p_unseen),
+                p_text(line.p),
+                p_text(line.p_holm),
+                p_text(line.p_unseen),
             )
             for line in systems
         ],
@@ -147,10 +148,6 @@ def _robustness_table(systems: Sequence[System]) -> Table:
     )
 
 
-def _p(value: float | None) -> str:
-    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def _cell(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
@@ -180,7 +177,7 @@ def _headline(comparison: Comparison) -> str:
     )
     if best.p is not None and best.p_holm is not None:
         sure = "a difference" if best.p_holm < _SIGNIFICANT else "which may be chance"
-        text += f" Best: {best.name}, {best.full} ({best.difference:+.3f}, p {_p(best.p_holm)} after Holm: {sure})."
+        text += f" Best: {best.name}, {best.full} ({best.difference:+.3f}, p {p_text(best.p_holm)} after Holm: {sure})."
     return text
 
 

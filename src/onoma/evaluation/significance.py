@@ -85,3 +85,13 @@ def holm(values: Mapping[str, float]) -> dict[str, float]:
 
 def _blocks(rounds: int, block: int = 500) -> list[int]:
     return [min(block, rounds - start) for start in range(0, rounds, block)]
+
+
+def p_text(value: float | None) -> str:
+    """A p value as reports show it; empty where nothing was tested.
+
+    Examples:
+        >>> p_text(0.0123), p_text(0.0)
+        ('0.012', '< 0.001')
+    """
+    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -14,6 +14,7 @@ from onoma.errors import OnomaError
 from onoma.evaluation.calibration import Reliability, measure_reliability, scored_spans
 from onoma.evaluation.compare import Comparison, RunResult, System, compare, read_run
 from onoma.evaluation.errors import NONE, pair_spans
+from onoma.evaluation.significance import p_text
 from onoma.serving.web import figures
 from onoma.serving.web.markup import QUIET, highlighted, note, table
 
@@ -64,7 +65,7 @@ def overview(comparison: Comparison, runs: dict[str, RunResult]) -> str:
                 system.full.mean,
                 f"{low:.3f}–{high:.3f}",
                 system.unseen.mean,
-                "reference" if system.p is None else f"{system.p:.3f}",
+                "reference" if system.p is None else p_text(system.p),
                 system.trainable,
                 f"{system.bytes / 1e6:.1f}",
                 round(system.seconds),
