@@ -87,7 +87,8 @@ def main() -> None:
         ]
     write_section(
         f"Inference, {Path(wanted.corpus).name}",
-        f"python benchmarks/inference.py RUN {Path(wanted.corpus).name}",
+        f"python benchmarks/inference.py RUN {Path(wanted.corpus).name} --limit {wanted.limit} "
+        f"--rounds {wanted.rounds}",
         lines,
     )
 
