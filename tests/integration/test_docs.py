@@ -52,8 +52,8 @@ def world(tiny_run, writer, tmp_path, monkeypatch):
     save_corpus({"test": load_corpus("examples:en-it")["test"]}, tmp_path / "data" / "ner.conll")
     texts = [Document(f"{text} ({number})") for text in TEXTS for number in range(20)]
     save_corpus({"train": texts}, tmp_path / "raw.jsonl")
-    for name, format in (("labelled.jsonl", None), ("labelled.parquet", None), ("export.json", "label-studio")):
-        save_corpus({"train": load_corpus("examples:en-it")["train"]}, tmp_path / name, format=format)
+    for name, kind in (("labelled.jsonl", None), ("labelled.parquet", None), ("export.json", "label-studio")):
+        save_corpus({"train": load_corpus("examples:en-it")["train"]}, tmp_path / name, format=kind)
     files = {
         "sources.yaml": {"sources": {"text": {"files": "raw.jsonl"}}},
         "assembly.yaml": {"parts": {"labelled": {"source": "labelled.jsonl"}}},
