@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 # Two cores: threads of several processes would only wait for each other.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -115,6 +116,21 @@ def trained_model(
         if parameter.requires_grad:
             parameter.data += 0.1 * torch.randn_like(parameter)
     return model.eval()
+
+
+def card_of(base: Any, method: str) -> Any:
+    """What the card of such a model's run says."""
+    from onoma.models.runs import RunCard
+
+    return RunCard(("LOC",), method, base.name, None, base.checksum, base.tokenizer_checksum, window=20)
+
+
+def logits_of(model: Any) -> Any:
+    """What a model says to two rows of ten pieces."""
+    import torch
+
+    with torch.inference_mode():
+        return model(input_ids=torch.arange(5, 25).reshape(2, 10)).logits
 
 
 def make_decoder(folder: Path, *, seed: int = 0) -> Path:
@@ -274,6 +290,22 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 def rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a JSON Lines file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+_ROOT = Path(__file__).parents[1]
+PAGES = [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
+"""What people read."""
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    """The code of a language that a page shows."""
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def shell_lines(page: Path) -> list[str]:
+    """The commands that a page shows, a line each."""
+    lines = (line for block in code_blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines())
+    return [line.strip() for line in lines if line.strip()]
 
 
 GOLDEN = Path(__file__).parent / "golden"

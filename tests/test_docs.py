@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from conftest import PAGES, code_blocks, shell_lines
 
 from onoma.annotation.assemble import load_assembly
 from onoma.annotation.harvest.harvest import load_harvest
@@ -58,19 +59,11 @@ def test_recipes_and_rules():
         assert RulesExtractor.from_file(path).extract("a NullPointerException in 2.0.1").spans
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def _blocks(path, language):
-    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
-
-
 def _commands(path):
-    for block in _blocks(path, "sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.partition("|")[2] if line.startswith("cat ") else line, comments=True)
-            if words[:1] == ["onoma"]:
-                yield words[1:]
+    for line in shell_lines(path):
+        words = shlex.split(line.partition("|")[2] if line.startswith("cat ") else line, comments=True)
+        if words[:1] == ["onoma"]:
+            yield words[1:]
 
 
 COMMANDS = [(path.name, command) for path in PAGES for command in _commands(path)]
@@ -86,7 +79,7 @@ def test_every_command_that_is_shown_is_one(page, command):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_python_that_is_shown_compiles_and_finds_its_names(path):
-    for block in _blocks(path, "python"):
+    for block in code_blocks(path, "python"):
         tree = ast.parse(block)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("onoma"):
@@ -96,7 +89,7 @@ def test_every_python_that_is_shown_compiles_and_finds_its_names(path):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_recipe_that_is_shown_is_one(path):
-    for block in _blocks(path, "yaml"):
+    for block in code_blocks(path, "yaml"):
         content = yaml.safe_load(block)
         if isinstance(content, dict) and {"stages", "data"} <= set(content):
             parse_recipe(content)

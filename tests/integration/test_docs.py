@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import PAGES, code_blocks, shell_lines
 
 from onoma.annotation.journal import Journal
 from onoma.corpus import load_corpus, save_corpus
 from onoma.document import Document
 
 pytestmark = pytest.mark.integration
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What only its own test can carry out, by what stands in the command.
 ELSEWHERE = {
     r"^(make|pip|vllm|curl|LABELS=)": "no command of Onoma's; make demo and make test are what CI runs",
@@ -29,15 +28,6 @@ ELSEWHERE = {
     r"open-ner-int4": "tests/deployment/test_generator_export.py",
 }
 TEXTS = ["গুৱাহাটী অসমৰ চহৰ আৰু ডিব্ৰুগড় এখন নগৰ।", "The server throws an error on Ubuntu 22.04 since Java 8 was installed."]
-
-
-def blocks(page, language):
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-
-
-def commands(page):
-    for block in blocks(page, "sh"):
-        yield from filter(None, map(str.strip, block.replace("\\\n", " ").splitlines()))
 
 
 @pytest.fixture
@@ -67,22 +57,22 @@ def world(tiny_run, writer, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if code_blocks(page, "sh")], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_do_what_they_say(page, world):
     if page.stem == "scaling":
         subprocess.run(["onoma", "export", "runs/it", "it-int8", "--precision", "int8", "--most-loss", "1"], check=True)
-    for command in commands(page):
+    for command in shell_lines(page):
         if any(re.search(pattern, command) for pattern in ELSEWHERE):
             continue
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if code_blocks(page, "python")], ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs(page, world):
     from datasets import Dataset
     from presidio_analyzer import RecognizerRegistry
 
     given = {"registry": RecognizerRegistry(), "dataset": Dataset.from_dict({"text": TEXTS})}
-    for block in blocks(page, "python"):
+    for block in code_blocks(page, "python"):
         exec(compile(block, str(page), "exec"), given)

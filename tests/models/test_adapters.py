@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import torch
-from conftest import trained_model
+from conftest import card_of, logits_of, trained_model
 
 from onoma.errors import ModelError
 from onoma.models.adapters import (
@@ -17,7 +17,6 @@ from onoma.models.adapters import (
 )
 from onoma.models.bases import resolve_base
 from onoma.models.merging import load_merged, read_config
-from onoma.models.runs import RunCard
 
 TAGS = ("O", "B-LOC", "I-LOC")
 METHODS = ("lora", "dora", "rslora", "full")
@@ -26,15 +25,6 @@ METHODS = ("lora", "dora", "rslora", "full")
 @pytest.fixture(scope="module")
 def base(tiny_base):
     return resolve_base(str(tiny_base))
-
-
-def card(base, method, labels=("LOC",)):
-    return RunCard(labels, method, base.name, None, base.checksum, base.tokenizer_checksum, window=20)
-
-
-def logits(model):
-    with torch.inference_mode():
-        return model(input_ids=torch.arange(5, 25).reshape(2, 10)).logits
 
 
 @pytest.mark.parametrize("targets", [("all-linear",), ("query",)])
@@ -46,7 +36,9 @@ def test_lower_layers_may_stay_as_they_are(base, targets, tmp_path):
     assert any("query" in name for name in names)
     assert any("dense" in name for name in names) == (targets == ("all-linear",))
     save_model(model, tmp_path, base)
-    assert torch.allclose(logits(load_merged(tmp_path, card(base, "lora"), base, TAGS)), logits(model), atol=1e-5)
+    assert torch.allclose(
+        logits_of(load_merged(tmp_path, card_of(base, "lora"), base, TAGS)), logits_of(model), atol=1e-5
+    )
     with pytest.raises(ModelError, match="adapter.first_layer: this base has no layer 2"):
         attach(new_classifier(base, TAGS), AdapterSettings(first_layer=2))
 
@@ -56,7 +48,7 @@ def test_some_layers_are_kept_from_the_first_to_the_last(base):
     assert (whole.config.num_hidden_layers, cut.config.num_hidden_layers) == (2, 1)
     first = "bert.encoder.layer.0.attention.self.query.weight"
     assert cut.state_dict()[first].equal(whole.state_dict()[first])
-    assert logits(cut.eval()).shape == (2, 10, 3)
+    assert logits_of(cut.eval()).shape == (2, 10, 3)
     with pytest.raises(ModelError, match="layers: this base has 2 layers, not 3 to keep"):
         new_classifier(base, TAGS, layers=3)
 
@@ -72,7 +64,7 @@ def test_plain_peft_loads_what_was_saved(base, method, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # PEFT warns of keys that it misses
         plain = PeftModel.from_pretrained(clean, tmp_path).eval()
-    assert torch.allclose(logits(plain), logits(model), atol=1e-5)
+    assert torch.allclose(logits_of(plain), logits_of(model), atol=1e-5)
     assert read_config(tmp_path)["base_model_name_or_path"] == base.name
 
 
@@ -102,16 +94,16 @@ def test_a_stage_carries_weights_by_tag_name(base, method, tmp_path):
     save_model(source, tmp_path, base)
     same = trained_model(base, method, seed=2)
     report = carry_weights(same, tmp_path, TAGS, TAGS)
-    assert torch.allclose(logits(same), logits(source), atol=1e-6)
+    assert torch.allclose(logits_of(same), logits_of(source), atol=1e-6)
     assert (report.carried, report.fresh, report.dropped) == (TAGS, (), ())
     wider = ("O", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
     other = trained_model(base, method, wider, seed=3)
     report = carry_weights(other, tmp_path, TAGS, wider)
-    assert torch.allclose(logits(other)[..., [0, 3, 4]], logits(source), atol=1e-6)
+    assert torch.allclose(logits_of(other)[..., [0, 3, 4]], logits_of(source), atol=1e-6)
     assert report.fresh == ("B-ORG", "I-ORG")
     narrow = trained_model(base, method, ("O",), seed=4)
     assert carry_weights(narrow, tmp_path, TAGS, ("O",)).dropped == ("B-LOC", "I-LOC")
-    assert torch.allclose(logits(narrow), logits(source)[..., :1], atol=1e-6)
+    assert torch.allclose(logits_of(narrow), logits_of(source)[..., :1], atol=1e-6)
 
 
 def test_weights_that_do_not_fit_are_refused(base, tmp_path):

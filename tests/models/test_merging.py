@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import make_base, trained_model
+from conftest import card_of, logits_of, make_base, trained_model
 
 from onoma.errors import ModelError
 from onoma.models.adapters import (
@@ -16,7 +16,6 @@ from onoma.models.adapters import (
 )
 from onoma.models.bases import resolve_base
 from onoma.models.merging import load_merged, merge, read_config
-from onoma.models.runs import RunCard
 
 TAGS = ("O", "B-LOC", "I-LOC")
 
@@ -26,36 +25,27 @@ def base(tiny_base):
     return resolve_base(str(tiny_base))
 
 
-def card(base, method, labels=("LOC",)):
-    return RunCard(labels, method, base.name, None, base.checksum, base.tokenizer_checksum, window=20)
-
-
-def logits(model):
-    with torch.inference_mode():
-        return model(input_ids=torch.arange(5, 25).reshape(2, 10)).logits
-
-
 @pytest.mark.parametrize("method", ["lora", "dora", "rslora", "full"])
 def test_saved_and_merged_models_say_the_same(base, method, tmp_path):
     model = trained_model(base, method)
     save_model(model, tmp_path, base)
-    merged = load_merged(tmp_path, card(base, method), base, TAGS)
+    merged = load_merged(tmp_path, card_of(base, method), base, TAGS)
     assert not any("lora" in name for name, _ in merged.named_parameters())
-    assert torch.allclose(logits(merged), logits(model), atol=1e-5)
+    assert torch.allclose(logits_of(merged), logits_of(model), atol=1e-5)
 
 
 def test_word_embeddings_of_chosen_pieces_are_trained_saved_and_merged(base, tmp_path):
     pieces = (6, 9, 13)
     model = trained_model(base, "lora", pieces=pieces)
     save_model(model, tmp_path, base)
-    merged = load_merged(tmp_path, card(base, "lora"), base, TAGS)
-    assert torch.allclose(logits(merged), logits(model), atol=1e-5)
+    merged = load_merged(tmp_path, card_of(base, "lora"), base, TAGS)
+    assert torch.allclose(logits_of(merged), logits_of(model), atol=1e-5)
     clean = new_classifier(base, TAGS).get_input_embeddings().weight
     moved = (merged.get_input_embeddings().weight != clean).any(dim=1).nonzero().flatten().tolist()
     assert tuple(moved) == pieces
     again = attach(new_classifier(base, TAGS), AdapterSettings(rank=4, pieces=pieces))
     carry_weights(again, tmp_path, TAGS, TAGS)
-    assert torch.allclose(logits(again.eval()), logits(model), atol=1e-5)
+    assert torch.allclose(logits_of(again.eval()), logits_of(model), atol=1e-5)
 
 
 def test_an_adapter_never_runs_on_another_base(base, tmp_path):
@@ -63,12 +53,12 @@ def test_an_adapter_never_runs_on_another_base(base, tmp_path):
     save_model(trained_model(base, "lora"), tmp_path / "run", base)
     other = resolve_base(str(make_base(tmp_path / "other", seed=9)))
     with pytest.raises(ModelError, match=r"the weights of .*other.* are not those that this adapter was trained on"):
-        load_merged(tmp_path / "run", card(base, "lora"), other, TAGS)
+        load_merged(tmp_path / "run", card_of(base, "lora"), other, TAGS)
     twin = resolve_base(str(shutil.copytree(base.folder, tmp_path / "twin")))
-    load_merged(tmp_path / "run", card(base, "lora"), twin, TAGS)
+    load_merged(tmp_path / "run", card_of(base, "lora"), twin, TAGS)
     (twin.folder / "tokenizer.json").write_text((twin.folder / "tokenizer.json").read_text() + " ")
     with pytest.raises(ModelError, match="the tokenizer of"):
-        load_merged(tmp_path / "run", card(base, "lora"), resolve_base(str(twin.folder)), TAGS)
+        load_merged(tmp_path / "run", card_of(base, "lora"), resolve_base(str(twin.folder)), TAGS)
 
 
 def test_damaged_runs_are_named(base, tmp_path):
@@ -77,10 +67,10 @@ def test_damaged_runs_are_named(base, tmp_path):
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"adapter_model.safetensors: the weights are corrupt.*Copy or train"):
-        load_merged(tmp_path, card(base, "lora"), base, TAGS)
+        load_merged(tmp_path, card_of(base, "lora"), base, TAGS)
     weights.unlink()
     with pytest.raises(ModelError, match="no such file"):
-        load_merged(tmp_path, card(base, "lora"), base, TAGS)
+        load_merged(tmp_path, card_of(base, "lora"), base, TAGS)
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(ModelError, match="not JSON"):
         read_config(tmp_path)
