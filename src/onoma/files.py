@@ -84,21 +84,22 @@ def move_folder(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(target: Path) -> Iterator[None]:
+def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes that make the same file or folder away; the system ends it when a process is killed.
 
     Args:
         target: what is being made; the lock is a hidden file beside it.
+        wait: until another process that has the lock lets it go.
 
     Raises:
-        OnomaError: if another process has the lock.
+        OnomaError: if another process has the lock, and we do not wait.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.parent / f".{target.name}.lock"
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Who had it before may have removed the file between our two calls, and then it keeps nobody away.
             if path.exists() and os.path.samestat(path.stat(), os.fstat(handle)):
                 break

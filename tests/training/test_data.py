@@ -84,6 +84,22 @@ def test_limits_are_drawn_by_seed():
     assert len(set(chosen[0])) == 5
 
 
+def test_neighbours_are_read_together_and_what_was_seen_is_known_by_sentence():
+    train = [named("Rome fell"), named("Oslo rose"), named("Lima grew"), named("UN met", "ORG")]
+    corpora = {"a": corpus(train=train, validation=[named("Bonn"), named("Kiel")])}
+    data = {"source": "{corpus}", "corpora": {"a": {"join": 4}}}
+    wanted = recipe({"validation": ["a"]}, data=data)
+    found = stage_data(wanted, wanted.stages[0], corpora, ("LOC",))
+    assert texts(found.training_documents) == ["Rome fell\nOslo rose", "Lima grew\nUN met"]
+    assert [[span.start for span in document.spans] for document in found.training_documents] == [[0, 10], [0]]
+    assert texts(found.validation) == ["Bonn\nKiel"]
+    assert found.sentences == {"Rome fell", "Oslo rose", "Lima grew", "UN met"}
+    half = recipe({"train": [{"corpus": "a", "limit": 1}]}, data=data)
+    found = stage_data(half, half.stages[0], corpora, ("LOC",))
+    assert len(found.training_documents) == 1
+    assert len(found.sentences) == 2
+
+
 def test_nothing_left_to_train_on_is_an_error():
     corpora = {"a": corpus(train=[Document("  \n")])}
     with pytest.raises(RecipeError, match=r"stage s: no sentence of the corpus 'a' \(train\) is left"):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from onoma.errors import DataError, RecipeError
+from onoma.errors import DataError, ModelError, RecipeError
 from onoma.training.study import load_study, run_study
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -75,6 +75,31 @@ def test_a_study_of_another_pair_of_languages_is_one_file(study_file, tmp_path):
     run_study(load_study(study_file(), runs=tmp_path / "runs"), console=again)
     assert "stage" not in again.export_text().replace("two-stage", "")
     assert (folder / "report.html").read_bytes() == before
+
+
+def test_runs_side_by_side_give_what_runs_one_after_the_other_give(study_file, tmp_path):
+    teacher = {"set": {"stages.target.distill": {"teachers": ["{run:two-stage}"]}}}
+    file = study_file(seeds=[1], variants=VARIANTS | {"pupil": teacher}, curves={})
+    alone = run_study(load_study(file, runs=tmp_path / "alone"), console=quiet())
+    console = quiet()
+    together = run_study(load_study(file, runs=tmp_path / "together"), jobs=2, console=console)
+    assert [line.full for line in together.systems] == [line.full for line in alone.systems]
+    told = console.export_text()
+    assert "5/5 done: " in told
+    assert told.index("done: two-stage-seed1") < told.index("done: pupil-seed1")
+    folder = tmp_path / "together" / "tiny-study"
+    logs = [log.read_text() for log in sorted((folder / "logs").iterdir())]
+    # Four runs begin with the same stage: whoever comes second waits for it.
+    assert sum("stage source: trained before" in log for log in logs) == 3
+    assert sum("test as: strict F1" in log for log in logs) == 5
+    assert not list(folder.rglob("model.safetensors"))
+
+
+def test_a_run_that_fails_beside_others_says_why(study_file, tmp_path):
+    variants = VARIANTS | {"odd": {"set": {"adapter.targets": ["gate_proj"]}}}
+    study = load_study(study_file(seeds=[1], variants=variants, curves={}), runs=tmp_path)
+    with pytest.raises(ModelError, match="no linear layer of this base is named 'gate_proj'"):
+        run_study(study, only=["odd", "full"], jobs=2, console=quiet())
 
 
 def test_profiles_overrides_and_variants_win_in_this_order(study_file, write):

@@ -39,6 +39,9 @@ def evaluate(
     similar: Annotated[
         str | None, typer.Option(help="Base that tells how like two types' names are, for a score that counts it.")
     ] = None,
+    join: Annotated[
+        int | None, typer.Option(min=1, help="Read sentences that follow each other together, up to so many words.")
+    ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write the predicted documents to this file.")] = None,
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
@@ -49,6 +52,7 @@ def evaluate(
     from onoma.extractors.endpoint import EndpointExtractor
     from onoma.extractors.generator import GeneratorExtractor, ask_for
     from onoma.extractors.load import load
+    from onoma.extractors.passages import PassageExtractor
 
     gold = load_corpus(corpus, format=format)
     documents = gold[split]
@@ -60,7 +64,7 @@ def evaluate(
     loaded = ask_for(load(extractor, base=base), {label for part in gold.values() for label in part.label_counts})
     if isinstance(loaded, GeneratorExtractor) and not grounded:
         loaded = loaded.with_settings(grounded=False)
-    found = score(loaded, documents, seen=seen)
+    found = score(PassageExtractor(loaded, join) if join else loaded, documents, seen=seen)
     usage = loaded.usage.to_dict() if isinstance(loaded, EndpointExtractor) else None
     effort = loaded.effort.to_dict() if isinstance(loaded, GeneratorExtractor) else None
     names = _names(list(documents), found.predicted, aliases, similar)

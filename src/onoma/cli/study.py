@@ -35,6 +35,9 @@ def study(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the base recipe; may be repeated."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Train this variant alone; may be repeated.")] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Runs trained at once, each with its share of the cores and a log of its own.")
+    ] = 1,
     runs: Annotated[Path, typer.Option(help="Folder that gets the study's folder.")] = Path("runs"),
     as_json: Annotated[bool, show.JsonOption] = False,
 ) -> None:
@@ -46,7 +49,7 @@ def study(
     from onoma.training.study import load_study, run_study
 
     loaded = load_study(file, runs=runs, profile=profile, overrides=overrides or [])
-    comparison = run_study(loaded, only=only or [], console=show.err())
+    comparison = run_study(loaded, only=only or [], jobs=jobs, console=show.err())
     if processes.is_first():
         _show(comparison, loaded.folder, as_json)
 

@@ -75,7 +75,7 @@ class AdapterBank:
         head = model.get_submodule(head_name(model))
         if not isinstance(head, torch.nn.Linear):
             raise NotSharedError(f"the head of {base.name!r} is no single layer, so it cannot be held in a bank")
-        self._head = _Heads(head.in_features, self._rows)
+        self._head = _Heads(head.in_features, self._rows, device)
         model.set_submodule(head_name(model), self._head)
         self._model = model.eval().to(device)
         self._layers: dict[str, _BankLinear] = {}
@@ -228,11 +228,11 @@ class _BankLinear(torch.nn.Module):
 class _Heads(torch.nn.Module):
     """Heads of all adapters; their outputs are filled up to the same number."""
 
-    def __init__(self, width: int, rows: _Rows) -> None:
+    def __init__(self, width: int, rows: _Rows, device: str) -> None:
         super().__init__()
         self._rows = rows
-        self._weight = torch.zeros((0, width, 1))
-        self._bias = torch.zeros((0, 1, 1))
+        self._weight = torch.zeros((0, width, 1), device=device)
+        self._bias = torch.zeros((0, 1, 1), device=device)
 
     def put(self, slot: int, head: Mapping[str, torch.Tensor]) -> int:
         """Put a head into a slot; says how many bytes it has."""

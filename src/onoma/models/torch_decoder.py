@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _PREFIXES = 8
 """Beginnings whose keys and values are kept."""
 
+_CPU_BUDGET = 2048
+_GPU_BUDGET = 16384
+"""Pieces of prompts that are read together: a GPU takes many rows in the time of one."""
+
 
 class TorchDecoder:
     """Continues texts with a causal language model of transformers.
@@ -22,17 +26,17 @@ class TorchDecoder:
     Args:
         model: in evaluation mode, on its device.
         vocabulary: of its base.
-        budget: pieces of prompts that are read together.
+        budget: pieces of prompts that are read together; by the device if None.
 
     Attributes:
         model: the model; with PEFT adapters on it, its active adapter answers.
         vocabulary: of its base.
     """
 
-    def __init__(self, model: Any, vocabulary: Vocabulary, *, budget: int = 2048) -> None:
+    def __init__(self, model: Any, vocabulary: Vocabulary, *, budget: int | None = None) -> None:
         self.model = model
         self.vocabulary = vocabulary
-        self._budget = budget
+        self._budget = budget or (_CPU_BUDGET if self._device.type == "cpu" else _GPU_BUDGET)
         self._prefixes: OrderedDict[tuple[str, tuple[int, ...]], Any] = OrderedDict()
 
     @property

@@ -12,6 +12,7 @@ from rich.console import Console
 from onoma.corpus import Corpus, ReadLog, load_corpus
 from onoma.corpus.augment import collect_mentions, replace_mentions
 from onoma.corpus.load import local_path
+from onoma.corpus.passages import Passage, join, joined
 from onoma.corpus.relabel import read_label_map, relabel
 from onoma.corpus.sample import oversample
 from onoma.corpus.statistics import describe
@@ -29,12 +30,14 @@ class StageData:
         train: a list a corpus, in the order of the stage's ``train``; without spans where an earlier stage is to label.
         validation_parts: documents that select the weights, a list a corpus.
         repeats: training documents that deduplication took away.
+        sentences: :func:`onoma.evaluation.evaluate.sentence_key` of all that training sees, also inside of passages.
         oversampled: statistics before and after, by corpus.
     """
 
     train: list[list[Document]]
     validation_parts: list[list[Document]]
     repeats: int
+    sentences: frozenset[str]
     oversampled: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -176,6 +179,7 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
     taken = set(held_out) if stage.deduplicate else set()
     parts = []
     oversampled: dict[str, dict[str, Any]] = {}
+    sentences: set[str] = set()
     repeats = 0
     for mix in stage.train:
         documents = [document for document in corpora[mix.corpus][mix.split] if document.words()]
@@ -185,15 +189,20 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
             taken |= set(fresh)
             repeats += len(documents) - len(kept)
             documents = kept
+        words = recipe.data.corpora[mix.corpus].join
+        passages = list(join(documents, words)) if words else [Passage((document,)) for document in documents]
         if mix.limit is not None:
-            documents = generator.sample(documents, min(mix.limit, len(documents)))
-        if not documents:
+            passages = generator.sample(passages, min(mix.limit, len(passages)))
+        if not passages:
             raise RecipeError(
                 f"no sentence of the corpus {mix.corpus!r} ({mix.split}) is left to train on",
                 where=f"stage {stage.name}",
                 mend="Look at it with `onoma check`.",
             )
-        kept = [only_labels(document, () if mix.labels_from or mix.unlabelled else labels) for document in documents]
+        kept = [
+            only_labels(passage.document, () if mix.labels_from or mix.unlabelled else labels) for passage in passages
+        ]
+        sentences |= {sentence_key(part) for passage in passages for part in passage.parts}
         if mix.oversample is not None:
             before = describe(kept).to_dict()
             kept = oversample(kept, mix.oversample.factor, mix.oversample.boost, generator)
@@ -202,10 +211,20 @@ def stage_data(recipe: Recipe, stage: Stage, corpora: Mapping[str, Corpus], labe
             named = [document for name in mix.names for document in corpora[name]["train"]] or kept
             mentions = collect_mentions(only_labels(document, labels) for document in named)
             copies = [replace_mentions(document, mentions, generator) for _ in range(mix.copies) for document in kept]
-            kept += [document for document in copies if sentence_key(document) not in held_out]
+            copies = [document for document in copies if sentence_key(document) not in held_out]
+            sentences |= set(map(sentence_key, copies))
+            kept += copies
         parts.append(kept)
-    selecting = [[only_labels(one, labels) for one in corpora[name]["validation"]] for name in stage.validation]
-    return StageData(parts, selecting, repeats, oversampled)
+    selecting = [_gold(recipe, corpora, name, "validation", labels) for name in stage.validation]
+    return StageData(parts, selecting, repeats, frozenset(sentences), oversampled)
+
+
+def _gold(
+    recipe: Recipe, corpora: Mapping[str, Corpus], name: str, split: str, labels: Sequence[str]
+) -> list[Document]:
+    """A corpus's documents as they are read, with the spans of these labels."""
+    documents = [only_labels(document, labels) for document in corpora[name][split]]
+    return joined(documents, recipe.data.corpora[name].join)
 
 
 def validation_documents(recipe: Recipe, split: str = "validation") -> list[Document]:
@@ -217,4 +236,4 @@ def validation_documents(recipe: Recipe, split: str = "validation") -> list[Docu
     names = recipe.stages[-1].validation or recipe.evaluate
     corpora = load_corpora(recipe, Console(quiet=True)).by_name
     labels = label_set(recipe, corpora)
-    return [only_labels(document, labels) for name in names for document in corpora[name][split]]
+    return [document for name in names for document in _gold(recipe, corpora, name, split, labels)]

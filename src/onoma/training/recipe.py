@@ -28,6 +28,9 @@ class CorpusSource(Section):
     options: dict[str, Any] = Field(default_factory=dict, description="reader options of the format")
     min_words: int = Field(1, ge=1, description="leave out shorter sentences, in all splits")
     labels: Path | None = Field(None, description="label map, see onoma.corpus.relabel")
+    join: int | None = Field(
+        None, ge=1, description="read sentences that follow each other together, up to this many words"
+    )
 
 
 class Data(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from onoma.evaluation.evaluate import evaluate, sentence_key
 from onoma.evaluation.robustness import curves_to_dict, measure_robustness
 from onoma.extractors.base import Extractor
 from onoma.extractors.generator import ask_for
-from onoma.training.data import only_labels
+from onoma.extractors.passages import PassageExtractor
+from onoma.training.data import StageData, only_labels
 from onoma.training.recipe import Recipe, Robustness
 
 _ROBUSTNESS_SEED = 13
@@ -37,10 +38,10 @@ class Scorer:
         self._seen: set[str] = set()
         self._names: Counter[tuple[str, str]] = Counter()
 
-    def learned(self, documents: Iterable[Document]) -> None:
+    def learned(self, data: StageData) -> None:
         """Note what a stage learned from, to score the rest apart."""
-        for document in documents:
-            self._seen.add(sentence_key(document))
+        self._seen |= data.sentences
+        for document in data.training_documents:
             self._names.update(iterate_surfaces(document))
 
     def score(self, extractor: Extractor, folder: Path) -> dict[str, Any]:
@@ -49,7 +50,8 @@ class Scorer:
         predicted: list[Document] = []
         for name in self._recipe.evaluate:
             gold = self._gold(name)
-            found = evaluate(ask_for(extractor, self._labels_of(name)), gold, seen=self._seen, seed=self._recipe.seed)
+            asked = self._in_context(ask_for(extractor, self._labels_of(name)), name)
+            found = evaluate(asked, gold, seen=self._seen, seed=self._recipe.seed)
             predicted += [
                 dataclasses.replace(answer, meta={**answer.meta, **self._record(name, document)})
                 for document, answer in zip(gold, found.predicted, strict=True)
@@ -64,9 +66,18 @@ class Scorer:
         name = wanted.corpus or self._recipe.evaluate[0]
         documents = self._gold(name)[: wanted.limit]
         curves = measure_robustness(
-            extractor, documents, seed=_ROBUSTNESS_SEED, strengths=wanted.strengths, kinds=wanted.kinds
+            self._in_context(extractor, name),
+            documents,
+            seed=_ROBUSTNESS_SEED,
+            strengths=wanted.strengths,
+            kinds=wanted.kinds,
         )
         return {"corpus": name, "sentences": len(documents), "curves": curves_to_dict(curves)}
+
+    def _in_context(self, extractor: Extractor, name: str) -> Extractor:
+        """An extractor that reads a corpus as the recipe says."""
+        words = self._recipe.data.corpora[name].join
+        return PassageExtractor(extractor, words) if words else extractor
 
     def _labels_of(self, name: str) -> set[str]:
         """Labels of a corpus, of which a generator need not have learned any."""

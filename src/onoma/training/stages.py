@@ -134,19 +134,21 @@ class _Work:
     def carry_out(self, stage: Stage, number: int) -> None:
         """Train and score a stage, unless its finished folder is there."""
         data = stage_data(self.recipe, stage, self.corpora, self.labels)
-        self.scorer.learned(data.training_documents)
+        self.scorer.learned(data)
         folder = self.folder / "stages" / f"{number}-{stage.name}"
         key = self._key(stage, data)
         if not _has_key(folder / "stage.json", key):
             stored = self.store / key[:16] if self.store else None
-            if stored is None or not _has_key(stored / "stage.json", key):
-                self._train(stage, data, folder, key)
-                source, target = folder, stored
-            else:
-                self.console.print(f"  stage {stage.name}: trained before", highlight=False)
-                source, target = stored, folder
-            if target is not None and processes.is_first():
-                link_folder(source, target)
+            # Another run may be training this very stage for the same store.
+            with locked(stored, wait=True) if stored and processes.is_first() else contextlib.nullcontext():
+                if stored is None or not _has_key(stored / "stage.json", key):
+                    self._train(stage, data, folder, key)
+                    source, target = folder, stored
+                else:
+                    self.console.print(f"  stage {stage.name}: trained before", highlight=False)
+                    source, target = stored, folder
+                if target is not None and processes.is_first():
+                    link_folder(source, target)
         processes.wait()
         self.done[stage.name], self.keys[stage.name] = folder, key
         report = read_json(folder / "metrics.json")
@@ -203,6 +205,7 @@ class _Work:
             self.recipe.base,
             self.base.checksum,
             self.keys.get(stage.start or "", stage.start),
+            *(f"{name} by {words}" for name in self.recipe.evaluate if (words := self.recipe.data.corpora[name].join)),
             *(self._labeller_key(name) for mix in stage.train for name in mix.labels_from),
             *(self._labeller_key(name) for name in (stage.distill.teachers if stage.distill else ())),
             metadata.version("onoma"),

@@ -24,12 +24,9 @@ from onoma.models.adapters import MODEL_WEIGHTS
 from onoma.schema import Section, apply_overrides, override, section_error
 from onoma.training import processes
 from onoma.training.data import check_corpora
-from onoma.training.recipe import (
-    NAME_PATTERN,
-    Recipe,
-    parse_recipe,
-)
+from onoma.training.recipe import NAME_PATTERN, Recipe, parse_recipe
 from onoma.training.stages import train
+from onoma.training.together import train_together
 
 _RUN = re.compile(r"\{run:(?P<name>[^}]+)\}")
 _VALUE = re.compile(r"\{value:(?P<name>[^}]+)\}")
@@ -184,7 +181,9 @@ def _filled(value: Any, file: StudyFile, variant: str, seed: int, folder: Path, 
     return fill(value)
 
 
-def run_study(study: Study, *, only: Sequence[str] = (), console: Console | None = None) -> Comparison:
+def run_study(
+    study: Study, *, only: Sequence[str] = (), jobs: int = 1, console: Console | None = None
+) -> Comparison:
     """Train what is missing, compare everything, and write ``report.md``, ``report.html`` and ``comparison.json``.
 
     Runs go by seed, so that a study cut short has all variants of its first seeds, but for those that another one
@@ -195,6 +194,7 @@ def run_study(study: Study, *, only: Sequence[str] = (), console: Console | None
     Args:
         study: from :func:`load_study`.
         only: variants to train; the others are compared where they are finished.
+        jobs: runs that are trained at the same time, each in a process of its own.
         console: where progress goes; standard error if None.
 
     Returns:
@@ -208,20 +208,28 @@ def run_study(study: Study, *, only: Sequence[str] = (), console: Console | None
         if name not in study.recipes:
             raise RecipeError(f"no variant {name!r}", mend=nearest(name, study.recipes))
     with locked(study.folder) if processes.is_first() else contextlib.nullcontext():
-        return _run(study, only, console)
+        return _run(study, only, jobs, console)
 
 
-def _run(study: Study, only: Sequence[str], console: Console) -> Comparison:
+def _run(study: Study, only: Sequence[str], jobs: int, console: Console) -> Comparison:
     store = study.folder / "stages"
     wanted = _in_order(study, only)
     # A path that is wrong in one variant should not stop the study hours later.
     for recipe in wanted:
         check_corpora(recipe)
-    for number, recipe in enumerate(wanted, start=1):
-        console.print(f"[bold]{study.file.name}[/] {number}/{len(wanted)}: {recipe.name}", highlight=False)
-        train(recipe, runs=study.folder, store=store, console=console)
-        if processes.is_first():
-            _drop_weights(study, {other.name for other in wanted[number:]})
+    if jobs > 1:
+        coming = {recipe.name for recipe in wanted}
+        for name in train_together(wanted, study.needs, jobs=jobs, runs=study.folder, store=store):
+            coming.remove(name)
+            done = len(wanted) - len(coming)
+            console.print(f"[bold]{study.file.name}[/] {done}/{len(wanted)} done: {name}", highlight=False)
+            _drop_weights(study, coming)
+    else:
+        for number, recipe in enumerate(wanted, start=1):
+            console.print(f"[bold]{study.file.name}[/] {number}/{len(wanted)}: {recipe.name}", highlight=False)
+            train(recipe, runs=study.folder, store=store, console=console)
+            if processes.is_first():
+                _drop_weights(study, {other.name for other in wanted[number:]})
     if processes.is_first():
         for weights in store.glob(f"*/{MODEL_WEIGHTS}"):
             shutil.rmtree(weights.parent)
