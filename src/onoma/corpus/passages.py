@@ -13,7 +13,7 @@ _BETWEEN = "\n"
 
 @dataclass(frozen=True)
 class Passage:
-    """Documents that are read together.
+    r"""Documents that are read together.
 
     Args:
         parts: the documents, at least one.
@@ -21,7 +21,7 @@ class Passage:
     Examples:
         >>> passage = Passage((Document("It is slow."), Document("Use Redis.", (Span(4, 9, "SOFTWARE"),))))
         >>> passage.document.text
-        'It is slow.\\nUse Redis.'
+        'It is slow.\nUse Redis.'
         >>> passage.split(passage.document)[1].spans
         (Span(start=4, end=9, label='SOFTWARE', score=None),)
     """

@@ -181,9 +181,7 @@ def _filled(value: Any, file: StudyFile, variant: str, seed: int, folder: Path, 
     return fill(value)
 
 
-def run_study(
-    study: Study, *, only: Sequence[str] = (), jobs: int = 1, console: Console | None = None
-) -> Comparison:
+def run_study(study: Study, *, only: Sequence[str] = (), jobs: int = 1, console: Console | None = None) -> Comparison:
     """Train what is missing, compare everything, and write ``report.md``, ``report.html`` and ``comparison.json``.
 
     Runs go by seed, so that a study cut short has all variants of its first seeds, but for those that another one
