@@ -55,6 +55,7 @@ def test_word_boundaries_hold_for_indic_suffixes():
     assert not on_word_boundaries("পা\u09bcক", 1, 4)
     assert on_word_boundaries("❤️Rome", 2, 6)
     assert on_word_boundaries("\ufffd\u032936", 2, 4)
+    assert on_word_boundaries("ভা\u0eb7\u09be\u1964", 4, 5)  # a Lao sign, cut off by itself, then a letter
     assert not on_word_boundaries("e\u0301a", 2, 3)
     assert not on_word_boundaries(" \u0301a", 2, 3)
     assert not on_word_boundaries("\u0301a", 1, 2)

@@ -72,6 +72,8 @@ def _ends_word(text: str, last: int) -> bool:
     base = last
     # Nobody writes more marks on one sign; whoever does must not make this slow.
     while base >= max(0, last - _MOST_MARKS) and _ATTACHED.match(text[base]):
+        if not is_word_character(text[base]):  # a mark of a script that is cut at each grapheme
+            return False
         base -= 1
     return base < 0 or is_word_character(text[base]) or not _VISIBLE.match(text[base])
 

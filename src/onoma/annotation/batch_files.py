@@ -121,7 +121,7 @@ def json_lines(content: bytes) -> tuple[list[dict[str, Any]], bool]:
             continue
         try:
             line = json.loads(raw)
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             whole = False
             continue
         if isinstance(line, dict):

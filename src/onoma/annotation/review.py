@@ -235,7 +235,7 @@ def _read(path: Path) -> Iterator[Verdict]:
             content = json.loads(line)
             spans = tuple(Span(**span) for span in content.pop("spans"))
             yield Verdict(**content, spans=spans)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if number == len(lines):
                 return  # the line that was being written when the machine stopped
             raise DataError("no verdict of a review", where=f"{path}:{number}", mend="Name another file.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -91,6 +92,20 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                 raise DataError("the file is empty", where=str(path))
     except FileNotFoundError as error:
         raise DataError("no such file", where=str(path)) from error
+
+
+def parse_json(text: str) -> Any:
+    """The value that a JSON text says.
+
+    Raises:
+        DataError: if it is none, or more than can be read: a number of thousands of digits, thousands of nested lists.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON ({error.msg} at column {error.colno})") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"JSON that cannot be read ({error})") from error
 
 
 def check_text(document: Document) -> None:

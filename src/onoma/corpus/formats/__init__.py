@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from onoma.corpus.formats import brat, conll, dataset, docbin, doccano, jsonl, label_studio, parquet
-from onoma.corpus.reading import Format, lines
+from onoma.corpus.reading import Format, lines, parse_json
 from onoma.errors import DataError, nearest
 
 FORMATS: dict[str, Format] = {
@@ -40,8 +39,8 @@ def _is_doccano(path: Path) -> bool:
     for _, line in lines(path):
         if line.strip():
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
+                row = parse_json(line)
+            except DataError:
                 return False
             return isinstance(row, dict) and doccano.is_row(row)
     return False

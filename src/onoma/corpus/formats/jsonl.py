@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from onoma.corpus.formats import rows
-from onoma.corpus.reading import Format, Options, ReadLog, check_text, lines
+from onoma.corpus.reading import Format, Options, ReadLog, check_text, lines, parse_json
 from onoma.document import Document
 from onoma.errors import DataError
 from onoma.files import atomic_file
@@ -29,9 +29,9 @@ def placed_rows(placed: Iterable[tuple[str, str]], log: ReadLog) -> Iterator[tup
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            log.bad_row(DataError(f"not JSON ({error.msg} at column {error.colno})"), place)
+            row = parse_json(line)
+        except DataError as error:
+            log.bad_row(error, place)
             continue
         if not isinstance(row, dict):
             log.bad_row(DataError("not a JSON object"), place)

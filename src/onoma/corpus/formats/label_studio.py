@@ -22,7 +22,7 @@ def read(path: Path, log: ReadLog, options: Options) -> Iterator[Document]:
     """Yield a document a task. Of several annotations of a task the first that was not cancelled counts."""
     try:
         tasks = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers too long, and lists in lists without end
         raise DataError(f"not JSON ({error})", where=str(path)) from error
     if not isinstance(tasks, list):
         raise DataError("not a list of tasks", where=str(path), mend="Export the project as JSON.")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from onoma.corpus.reading import Options, ReadLog, check_text
+from onoma.corpus.reading import Options, ReadLog, check_text, parse_json
 from onoma.document import Document, Span
 from onoma.errors import DataError
 from onoma.tagging import Scheme, detect_scheme, document_from_tags
@@ -55,8 +55,8 @@ def documents_from_rows(
             if words_field and tags_field:
                 if scheme is None:
                     scheme = _scheme(rows, tags_field, named)
-                words = [str(word) for word in row[words_field]]
-                tags = _tag_names(row[tags_field], named)
+                words = [str(word) for word in listed(row, words_field)]
+                tags = _tag_names(listed(row, tags_field), named)
                 document, mended = document_from_tags(words, tags, scheme, **_fields(row, options))
                 if mended:
                     log.mended[f"tags that break {scheme}"] += mended
@@ -67,6 +67,20 @@ def documents_from_rows(
             log.bad_row(error, place)
             continue
         yield document
+
+
+def listed(row: Row, field: str) -> Sequence[Any]:
+    """A field's list; a field that is missing or null has an empty one.
+
+    Raises:
+        DataError: if it holds something else.
+    """
+    value = row.get(field)
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise DataError(f"field {field!r} is no list: {_shown(value)}")
+    return value
 
 
 def span_from(item: Any) -> Span:
@@ -87,7 +101,7 @@ def span_from(item: Any) -> Span:
         start = end = label = score = None
     if type(start) is not int or type(end) is not int or not isinstance(label, str):
         raise DataError(
-            f"not a span: {json.dumps(item, ensure_ascii=False, default=str)[:80]}",
+            f"not a span: {_shown(item)}",
             mend="A span has a whole-number start and end, and a label.",
         )
     return Span(start, end, label, score)
@@ -103,21 +117,31 @@ def _document_from_spans(row: Row, options: Options) -> Document:
     text = row[text_field]
     if not isinstance(text, str):
         raise DataError(f"field {text_field!r} is not text")
-    spans = row[spans_field] if spans_field else ()
-    tokens = row.get("tokens")
     return Document(
         text,
-        spans=tuple(span_from(item) for item in spans or ()),
-        tokens=None if tokens is None else tuple((token[0], token[1]) for token in tokens),
+        spans=tuple(map(span_from, listed(row, spans_field))),
+        tokens=None if row.get("tokens") is None else tuple(map(_token_from, listed(row, "tokens"))),
         **_fields(row, options),
     )
+
+
+def _token_from(item: Any) -> tuple[int, int]:
+    if not isinstance(item, Sequence) or len(item) != 2 or any(type(place) is not int for place in item):
+        raise DataError(f"not a token: {_shown(item)}", mend="Beside a text, tokens are pairs of start and end.")
+    return item[0], item[1]
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:80]
 
 
 def _fields(row: Row, options: Options) -> dict[str, Any]:
     language_field = _field(row, "language_field", options)
     meta = row.get("meta") or {}
     if isinstance(meta, str):
-        meta = json.loads(meta)
+        meta = parse_json(meta)
+    if not isinstance(meta, Mapping):
+        raise DataError(f"field 'meta' is no table: {_shown(meta)}")
     return {
         "id": str(row.get("id") or ""),
         "language": str(row[language_field] or "") if language_field else "",
@@ -132,11 +156,14 @@ def _field(row: Row, role: str, options: Options) -> str:
             raise DataError(f"no field {told!r}", mend=f"The row has: {', '.join(map(str, row))}.")
         return str(told)
     for name in _USUAL[role]:
-        value = row.get(name)
         # "tokens" beside "text" are offsets, not words.
-        if name in row and not (role == "words" and value and not isinstance(value[0], str)):
+        if name in row and not (role == "words" and row[name] and not _are_words(row[name])):
             return name
     return ""
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, Sequence) and isinstance(value[0], str)
 
 
 def _tag_names(tags: Sequence[Any], names: Sequence[str]) -> list[str]:
@@ -159,7 +186,7 @@ def _scheme(rows: Rows, tags_field: str, names: Sequence[str]) -> Scheme:
     def sequences() -> Iterator[list[str]]:
         for _, row in rows():
             try:
-                yield _tag_names(row.get(tags_field) or (), names)
+                yield _tag_names(listed(row, tags_field), names)
             except DataError:
                 # The reading pass meets the same row again and reports it with its place.
                 continue
