@@ -10,11 +10,14 @@ from onoma.annotation.weak import (
     collect_votes,
     decide,
     fit_trust,
+    join_answers,
     majority_vote,
     report_sources,
 )
 from onoma.document import Document, Span
 from onoma.errors import DataError
+from onoma.extractors.base import Extractor
+from onoma.extractors.rules import RulesExtractor
 
 LABELS = ("LOC", "PER")
 
@@ -33,6 +36,26 @@ def test_a_source_is_silent_only_about_labels_that_it_knows():
     assert votes.places == [(0, 0, 3), (0, 7, 11)]
     assert votes.answers.tolist() == [[2, 1, NOTHING], [ABSTAINS, 1, NOTHING]]
     assert majority_vote(votes).tolist() == [[1 / 3, 1 / 3, 1 / 3], [0.5, 0.5, 0]]
+
+
+def test_a_list_of_names_says_nothing_of_names_that_it_lacks():
+    text = "Ann in Rome"
+    found, listed = Document(text, (Span(0, 3, "PER"), Span(7, 11, "LOC"))), Document(text, (Span(7, 11, "LOC"),))
+    answers, known = {"tagger": [found], "names": [listed]}, {"tagger": LABELS, "names": LABELS}
+    assert collect_votes(answers, known).answers.tolist() == [[2, NOTHING], [1, 1]]
+    votes = collect_votes(answers, known, lists=["names"])
+    assert votes.answers.tolist() == [[2, ABSTAINS], [1, 1]]
+    rules = RulesExtractor({"LOC": ["Rome"]})
+    assert not rules.exhaustive
+    joined, _ = join_answers({"a": [found], "b": [listed]}, {"a": Tagger(), "b": rules}, "majority")
+    assert joined == [found]
+
+
+class Tagger(Extractor):
+    labels = LABELS
+
+    def extract_block(self, documents):
+        return list(documents)
 
 
 def test_most_votes_win_and_a_tie_is_nothing():

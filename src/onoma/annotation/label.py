@@ -132,8 +132,7 @@ def label(
     given = {
         name: [document for row in whole if (document := found[row]) is not None] for name, found in answers.items()
     }
-    known = {name: labeller.labels for name, labeller in labellers.items()}
-    labelled, reports = join_answers(given, known, vote)
+    labelled, reports = join_answers(given, labellers, vote)
     sources = {name: dataclasses.asdict(report) for name, report in reports.items()}
     counts = Counter(span.label for document in labelled for span in document.spans)
     return Labelling(labelled, len(plain) - len(whole), dict(sorted(counts.items())), endpoints, sources)

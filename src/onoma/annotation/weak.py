@@ -1,14 +1,15 @@
 """Weak supervision: several labellers that err in their own ways, and one answer with a probability for each span.
 
 A candidate is a stretch of text that at least one labeller (any extractor) calls an entity. On each candidate a
-labeller says a label, says "no entity" by its silence, or abstains where it does not know any of the labels in
-question. Majority vote counts these answers; the model of Dawid and Skene (1979, https://doi.org/10.2307/2346806)
-also learns from their agreement alone how far each labeller can be trusted with each label.
+labeller says a label, says "no entity" by its silence, or abstains: where it does not know any of the labels in
+question, or where it is a list of names or patterns, whose silence says nothing. Majority vote counts these answers;
+the model of Dawid and Skene (1979, https://doi.org/10.2307/2346806) also learns from their agreement alone how far
+each labeller can be trusted with each label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from onoma.document import Document, Span
 from onoma.errors import DataError
+from onoma.extractors.base import Extractor
 
 ABSTAINS = -1
 NOTHING = 0
@@ -50,12 +52,15 @@ class Votes:
     answers: npt.NDArray[np.int64]
 
 
-def collect_votes(answers: Mapping[str, Sequence[Document]], known: Mapping[str, Sequence[str]]) -> Votes:
+def collect_votes(
+    answers: Mapping[str, Sequence[Document]], known: Mapping[str, Sequence[str]], lists: Collection[str] = ()
+) -> Votes:
     """Put the answers of labellers on the same texts beside each other.
 
     Args:
         answers: labelled documents by labeller, all in the same order.
         known: the labels that each labeller can give.
+        lists: labellers that are not :attr:`onoma.extractors.base.Extractor.exhaustive`.
 
     Raises:
         DataError: if there is no labeller, or two did not label the same texts.
@@ -75,12 +80,12 @@ def collect_votes(answers: Mapping[str, Sequence[Document]], known: Mapping[str,
             for span in document.spans:
                 said.setdefault((row, span.start, span.end), {})[column] = number[span.label]
     places = sorted(said)
-    knows = [{number[label] for label in known[source]} for source in sources]
+    denies = [set() if source in lists else {number[label] for label in known[source]} for source in sources]
     table = np.full((len(places), len(sources)), ABSTAINS, dtype=np.int64)
     for item, place in enumerate(places):
         asked = set(said[place].values())
         for column in range(len(sources)):
-            table[item, column] = said[place].get(column, NOTHING if knows[column] & asked else ABSTAINS)
+            table[item, column] = said[place].get(column, NOTHING if denies[column] & asked else ABSTAINS)
     return Votes(texts, labels, sources, places, table)
 
 
@@ -228,13 +233,13 @@ def report_sources(votes: Votes, trust: Trust, gold: Sequence[Document] | None =
 
 
 def join_answers(
-    answers: Mapping[str, Sequence[Document]], known: Mapping[str, Sequence[str]], vote: Vote
+    answers: Mapping[str, Sequence[Document]], labellers: Mapping[str, Extractor], vote: Vote
 ) -> tuple[list[Document], dict[str, SourceReport]]:
     """What labellers say together: one is believed, several vote.
 
     Args:
         answers: labelled documents by labeller, all in the same order.
-        known: the labels that each labeller can give.
+        labellers: that gave them.
         vote: how several agree.
 
     Returns:
@@ -243,7 +248,8 @@ def join_answers(
     if len(answers) == 1:
         (labelled,) = answers.values()
         return list(labelled), {}
-    votes = collect_votes(answers, known)
+    known = {name: labeller.labels for name, labeller in labellers.items()}
+    votes = collect_votes(answers, known, [name for name, labeller in labellers.items() if not labeller.exhaustive])
     trust = fit_trust(votes)
     labelled = decide(votes, trust.posterior if vote == "trust" else majority_vote(votes))
     return list(labelled), report_sources(votes, trust)

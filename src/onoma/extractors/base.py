@@ -29,6 +29,11 @@ class Extractor(ABC):
     def labels(self) -> tuple[str, ...]:
         """Entity types that it can give."""
 
+    @property
+    def exhaustive(self) -> bool:
+        """Whether it judges all of a text, so that its silence denies; a list of names only knows what it lists."""
+        return True
+
     @abstractmethod
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """Find entities in a block of documents that fits into memory; answers in the same order."""

@@ -29,6 +29,11 @@ class PassageExtractor(Extractor):
         """The other's."""
         return self._extractor.labels
 
+    @property
+    def exhaustive(self) -> bool:
+        """The other's."""
+        return self._extractor.exhaustive
+
     def extract_block(self, documents: Sequence[Document]) -> list[Document]:
         """See :class:`Extractor`."""
         passages = list(join(documents, self._words))

@@ -99,6 +99,11 @@ class RulesExtractor(Extractor):
             raise DataError(error.what, where=str(path)) from error
 
     @property
+    def exhaustive(self) -> bool:
+        """False: rules know what they name, and nothing of the rest."""
+        return False
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Entity types that it can give."""
         return self._labels

@@ -45,8 +45,7 @@ def label_texts(
         seed: of the draw where there is more than ``ratio`` allows.
     """
     answers = {name: labeller.extract(texts) for name, labeller in labellers.items()}
-    known = {name: labeller.labels for name, labeller in labellers.items()}
-    labelled, sources = join_answers(answers, known, mix.vote)
+    labelled, sources = join_answers(answers, labellers, mix.vote)
     sure = [document for document in labelled if all((span.score or 0.0) >= mix.min_score for span in document.spans)]
     kept = sure if mix.ratio is None else _capped(sure, mix.ratio, gold, seed)
     counts = Counter(span.label for document in kept for span in document.spans)
