@@ -3,7 +3,7 @@ from rich.console import Console
 
 from onoma.corpus import Corpus
 from onoma.document import Document, Span, from_words
-from onoma.errors import RecipeError
+from onoma.errors import DataError, RecipeError
 from onoma.training.data import label_set, load_corpora, stage_data
 from onoma.training.recipe import parse_recipe
 
@@ -124,6 +124,21 @@ def test_short_sentences_can_be_left_out(write, tmp_path):
     data = {"source": str(tmp_path / "{corpus}.conll"), "corpora": {"a": {"min_words": 2}}}
     corpora = load_corpora(recipe({}, data=data), Console(quiet=True)).by_name
     assert texts(corpora["a"]["train"]) == ["Rome fell"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "split"),
+    [
+        ({}, "train"),
+        ({"train": [{"corpus": "a", "split": "raw"}], "validation": ["a"]}, "validation"),
+        ({"train": [{"corpus": "a", "split": "raw", "labels_from": "names:a"}]}, "train"),
+    ],
+)
+def test_a_split_that_is_not_there_is_named_before_anything_is_trained(write, tmp_path, changes, split):
+    write("a/raw.conll", "Rome B-LOC\n")
+    wanted = recipe(changes, data={"source": str(tmp_path / "{corpus}"), "corpora": {"a": {}}})
+    with pytest.raises(DataError, match=f"a: the corpus 'a' has no split '{split}'. It has: raw. A stage says which"):
+        load_corpora(wanted, Console(quiet=True))
 
 
 def test_copies_get_other_names_but_never_make_a_held_out_sentence():

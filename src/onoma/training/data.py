@@ -87,6 +87,12 @@ def load_corpora(recipe: Recipe, console: Console) -> Corpora:
             corpora[name], relabelled[name] = done.corpus, done.to_dict()
         if source.min_words > 1:
             corpora[name] = _longer(corpora[name], source.min_words)
+        for split in sorted(_splits(recipe, name) - set(corpora[name])):
+            raise DataError(
+                f"the corpus {name!r} has no split {split!r}",
+                where=recipe.data.address(name),
+                mend=f"It has: {', '.join(corpora[name])}. A stage says which: {{corpus: {name}, split: ...}}.",
+            )
         sizes = ", ".join(f"{split} {len(documents)}" for split, documents in corpora[name].items())
         console.print(f"  corpus {name}: {sizes}", highlight=False)
         if log.skipped:
@@ -129,6 +135,17 @@ def _used(recipe: Recipe) -> list[str]:
     used = {name for mix in mixes for name in (mix.corpus, *mix.names, *filter(None, map(names_of, mix.labels_from)))}
     used |= {name for stage in recipe.stages for name in stage.validation} | set(recipe.evaluate)
     return [name for name in recipe.data.corpora if name in used]
+
+
+def _splits(recipe: Recipe, name: str) -> set[str]:
+    """Splits of a corpus that the recipe reads."""
+    splits = {mix.split for stage in recipe.stages for mix in stage.train if mix.corpus == name}
+    mixes = [mix for stage in recipe.stages for mix in stage.train]
+    if any(name in mix.names or name in map(names_of, mix.labels_from) for mix in mixes):
+        splits.add("train")
+    if any(name in stage.validation for stage in recipe.stages):
+        splits.add("validation")
+    return splits | ({"test", recipe.score_on} if name in recipe.evaluate else set())
 
 
 def _longer(corpus: Corpus, words: int) -> Corpus:
