@@ -12,8 +12,8 @@ from onoma.extractors.base import Extractor
 class PassageExtractor(Extractor):
     """Gives another extractor the sentences around each sentence, where a corpus holds them one by one.
 
-    A name is often plain from its neighbours: Schweter and Akbik 2020 (FLERT, https://arxiv.org/abs/2011.06993) gain a
-    point and more from them on every corpus that they tried. Whole texts need none of this.
+    A name may be plain from its neighbours alone (document-level features of Schweter and Akbik 2020, FLERT,
+    https://arxiv.org/abs/2011.06993). Whole texts need none of this.
 
     Args:
         extractor: the other.
