@@ -1,5 +1,6 @@
 """The page in a real browser: Debian's Chromium, driven by Playwright. Screenshots are kept in build/screenshots."""
 
+import contextlib
 import json
 import os
 import re
@@ -167,10 +168,19 @@ def test_runs_have_charts_and_cells_open_sentences(page):
 
 
 def test_review_with_the_keyboard(page, served):
+    from playwright.sync_api import TimeoutError as Late
+
     page.get_by_role("tab", name="Review").click()
-    page.locator("#reviewer input, #reviewer textarea").first.fill("mira")
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('#standing').innerText.includes('by mira')")
+    reviewer = page.locator("#reviewer input, #reviewer textarea").first
+    standing = page.locator("#standing", has_text="by mira")
+    # A page that is still being put together on a busy machine can lose the first key.
+    for _ in range(3):
+        reviewer.fill("mira")
+        reviewer.press("Enter")
+        with contextlib.suppress(Late):
+            standing.wait_for(timeout=10_000)
+            break
+    assert standing.is_visible()
     box = page.locator("#review .onoma-text")
     box.click(position={"x": 2, "y": 2})
 
