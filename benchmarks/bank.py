@@ -46,7 +46,7 @@ def main() -> None:
     card = RunCard.read(wanted.run)
     base = resolve_base(card.base, revision=card.base_revision)
     settings = TaggerSettings.of(card, base.max_pieces)
-    encoder = WordEncoder.from_folder(base.folder, card.rewrite)
+    encoder = WordEncoder.from_folder(base.folder, card.rewrite, mark_casing=card.mark_casing)
     documents = list(itertools.islice(load_corpus(wanted.corpus)["test"], wanted.sentences))
     rows = [window.ids for document in documents for window in encode_windows(document, encoder, settings)]
     draw = np.random.default_rng(1)

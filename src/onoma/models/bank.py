@@ -27,6 +27,7 @@ from onoma.models.adapters import (
 )
 from onoma.models.bases import Base
 from onoma.models.merging import Update, read_config, read_updates
+from onoma.models.products import linear, quicken_linears
 from onoma.models.runs import RunCard
 
 
@@ -77,6 +78,7 @@ class AdapterBank:
             raise NotSharedError(f"the head of {base.name!r} is no single layer, so it cannot be held in a bank")
         self._head = _Heads(head.in_features, self._rows, device)
         model.set_submodule(head_name(model), self._head)
+        quicken_linears(model)
         self._model = model.eval().to(device)
         self._layers: dict[str, _BankLinear] = {}
 
@@ -156,12 +158,12 @@ class AdapterBank:
     def _layer(self, name: str) -> _BankLinear:
         if name not in self._layers:
             try:
-                linear = self._model.get_submodule(name)
+                layer = self._model.get_submodule(name)
             except AttributeError as error:
                 raise ModelError(f"the base has no layer {name!r}") from error
-            if not isinstance(linear, torch.nn.Linear):
+            if not isinstance(layer, torch.nn.Linear):
                 raise ModelError(f"the layer {name!r} is not linear, so its updates cannot be held in a bank")
-            self._layers[name] = _BankLinear(linear, self._rows)
+            self._layers[name] = _BankLinear(layer, self._rows)
             self._model.set_submodule(name, self._layers[name])
         return self._layers[name]
 
@@ -218,11 +220,14 @@ class _BankLinear(torch.nn.Module):
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """The base's product and each row's own update."""
         slots = self._rows.slots
-        result = torch.nn.functional.linear(states, self.weight)
-        result = torch.baddbmm(result, torch.bmm(states, self._down[slots]), self._up[slots])
+        # Each pass over the outputs costs about as much as the small products, so there are as few as may be.
+        result = linear(states, self.weight, self.bias if self._stretch is None else None)
+        result.baddbmm_(torch.bmm(states, self._down[slots]), self._up[slots])
         if self._stretch is not None:
-            result = result * self._stretch[slots].unsqueeze(1)
-        return result if self.bias is None else result + self.bias
+            result *= self._stretch[slots].unsqueeze(1)
+            if self.bias is not None:
+                result += self.bias
+        return result
 
 
 class _Heads(torch.nn.Module):

@@ -36,11 +36,13 @@ def encoder(base: str) -> Embed:
         from transformers import AutoModel
 
         from onoma.models.bases import resolve_base
+        from onoma.models.products import quicken_linears
 
         folder = resolve_base(base).folder
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.enable_padding()
         model: Any = AutoModel.from_pretrained(folder).eval()
+        quicken_linears(model)
         parts = []
         with torch.inference_mode():
             for first in range(0, len(texts), 64):

@@ -34,6 +34,9 @@ class TorchDecoder:
     """
 
     def __init__(self, model: Any, vocabulary: Vocabulary, *, budget: int | None = None) -> None:
+        from onoma.models.products import quicken_linears
+
+        quicken_linears(model)
         self.model = model
         self.vocabulary = vocabulary
         self._budget = budget or (_CPU_BUDGET if self._device.type == "cpu" else _GPU_BUDGET)

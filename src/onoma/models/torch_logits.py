@@ -28,6 +28,9 @@ class TorchLogits:
     """
 
     def __init__(self, model: Any, autocast: torch.dtype | None = None) -> None:
+        from onoma.models.products import quicken_linears
+
+        quicken_linears(model)
         self.model = model
         self._autocast = autocast
 
