@@ -72,7 +72,7 @@ def main() -> None:
             {name: peer.long, **{k: v.extract for k, v in ours.items()}}, long, rounds=max(1, wanted.rounds // 2)
         )
         same = peer.same_tags(ours["onoma, ONNX fp32"], documents)
-        latency = latencies(ours, documents)
+        latency = latencies({name: peer.one, **{k: v.extract for k, v in ours.items()}}, ours, documents)
         lines = [
             f"{RunCard.read(wanted.run).base}, {len(documents)} sentences, torch {torch.__version__}; medians of "
             f"{wanted.rounds} rounds in turns. Long documents are the same sentences, {len(long)} texts of "
@@ -106,14 +106,13 @@ def rows(
     peaks = {"onoma, torch fp32": gemm_peak("fp32"), "onoma, ONNX int8": gemm_peak("int8")}
     peaks["onoma, ONNX fp32"] = peaks["onoma, torch fp32"]
     for name, speed in speeds.items():
-        f1 = share = single = "–"
+        f1 = share = "–"
         if name in ours:
             extractor = ours[name]
             f1 = f"{score(documents, extractor.extract(documents)).f1:.4f}"
             pieces = sum(len(window.ids) for document in documents for window in extractor.read(document).windows)
             work = pieces * work_per_piece(extractor) / statistics.median(speed.seconds)
             share = f"{work / peaks[name]:.0%}"
-            single = f"{1000 * latency[name]:.1f}"
         low, high = speed.spread
         found.append(
             (
@@ -122,7 +121,7 @@ def rows(
                 f"{low:.1f} – {high:.1f}",
                 f"{speed.sentences / speeds[peer].sentences:.2f} ×",
                 f"{long_speeds[name].words / long_speeds[peer].words:.2f} ×",
-                single,
+                f"{1000 * latency[name]:.1f}",
                 share,
                 f1,
             )
@@ -148,7 +147,9 @@ def long_documents(documents: Sequence[Document]) -> list[Document]:
     ]
 
 
-def latencies(ours: dict[str, TaggerExtractor], documents: Sequence[Document]) -> dict[str, float]:
+def latencies(
+    systems: dict[str, Callable[[str], Any]], ours: dict[str, TaggerExtractor], documents: Sequence[Document]
+) -> dict[str, float]:
     """Median seconds for one text of 128 pieces, in turns."""
     words = [word for document in documents for word in document.word_texts()]
     extractor = next(iter(ours.values()))
@@ -156,13 +157,13 @@ def latencies(ours: dict[str, TaggerExtractor], documents: Sequence[Document]) -
     while sum(len(window.ids) for window in extractor.read(Document(" ".join(words[:size]))).windows) < LATENCY_PIECES:
         size += 1
     text = " ".join(words[:size])
-    times: dict[str, list[float]] = {name: [] for name in ours}
+    times: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(5):
-        for name, one in ours.items():
+        for name, one in systems.items():
             # In blocks: threads of one runtime that still spin would slow the other's first calls down.
             for number in range(15):
                 begun = time.perf_counter()
-                one.extract(text)
+                one(text)
                 if number >= 5:
                     times[name].append(time.perf_counter() - begun)
     return {name: statistics.median(found) for name, found in times.items()}
@@ -195,6 +196,10 @@ class Pipeline:
     def __call__(self, documents: Sequence[Document]) -> Any:
         """Entities of each text."""
         return self._merged([document.text for document in documents], batch_size=self.batch)
+
+    def one(self, text: str) -> Any:
+        """Entities of one text by itself."""
+        return self._merged(text)
 
     def long(self, documents: Sequence[Document]) -> Any:
         """Texts longer than the model reads."""
