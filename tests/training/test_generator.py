@@ -70,7 +70,7 @@ def test_an_adapter_learns_on_a_base_in_four_bits(writer_recipe, tiny_decoder, t
     assert any(value.abs().max() > 0 for name, value in adapter.items() if "lora_B" in name)
     extractor = onoma.load(done.folder)
     kinds = {type(module).__name__ for module in extractor.decoder.model.modules()}
-    assert "Linear" in kinds
+    assert "QuickLinear" in kinds
     assert "Linear4bit" not in kinds
     assert extractor.extract("Ubuntu").text == "Ubuntu"
     with pytest.raises(RecipeError, match="four_bits: a base in four bits cannot itself be trained"):
