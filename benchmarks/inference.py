@@ -63,16 +63,11 @@ def main() -> None:
             "onoma, ONNX int8": onoma.load(folder / "int8"),  # type: ignore[dict-item]
         }
         name = f"transformers pipeline, batches of {peer.batch}"
-        systems: dict[str, Callable[[Sequence[Document]], Any]] = {
-            name: peer,
-            **{k: v.extract for k, v in ours.items()},
-        }
-        speeds = time_systems(systems, documents, rounds=wanted.rounds, say=print)
-        long_speeds = time_systems(
-            {name: peer.long, **{k: v.extract for k, v in ours.items()}}, long, rounds=max(1, wanted.rounds // 2)
-        )
+        extract: dict[str, Callable[[Any], Any]] = {key: extractor.extract for key, extractor in ours.items()}
+        speeds = time_systems({name: peer, **extract}, documents, rounds=wanted.rounds, say=print)
+        long_speeds = time_systems({name: peer.long, **extract}, long, rounds=max(1, wanted.rounds // 2))
         same = peer.same_tags(ours["onoma, ONNX fp32"], documents)
-        latency = latencies({name: peer.one, **{k: v.extract for k, v in ours.items()}}, ours, documents)
+        latency = latencies({name: peer.one, **extract}, text_of_pieces(ours["onoma, torch fp32"], documents))
         lines = [
             f"{RunCard.read(wanted.run).base}, {len(documents)} sentences, torch {torch.__version__}; medians of "
             f"{wanted.rounds} rounds in turns. Long documents are the same sentences, {len(long)} texts of "
@@ -147,16 +142,17 @@ def long_documents(documents: Sequence[Document]) -> list[Document]:
     ]
 
 
-def latencies(
-    systems: dict[str, Callable[[str], Any]], ours: dict[str, TaggerExtractor], documents: Sequence[Document]
-) -> dict[str, float]:
-    """Median seconds for one text of 128 pieces, in turns."""
+def text_of_pieces(extractor: TaggerExtractor, documents: Sequence[Document]) -> str:
+    """Words of the documents that come to as many pieces as latency is measured on."""
     words = [word for document in documents for word in document.word_texts()]
-    extractor = next(iter(ours.values()))
     size = 1
     while sum(len(window.ids) for window in extractor.read(Document(" ".join(words[:size]))).windows) < LATENCY_PIECES:
         size += 1
-    text = " ".join(words[:size])
+    return " ".join(words[:size])
+
+
+def latencies(systems: dict[str, Callable[[str], Any]], text: str) -> dict[str, float]:
+    """Median seconds for one text, in turns."""
     times: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(5):
         for name, one in systems.items():
