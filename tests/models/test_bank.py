@@ -59,6 +59,16 @@ def test_a_mixed_batch_gives_what_each_adapter_gives_alone(bank, runs):
     assert np.abs(bank.logits(*pad([ROWS[0]] * 2, 1), ["lora", "dora"])[0] - found[2][:5, :7]).max() > 1e-3
 
 
+def test_batches_of_any_number_of_rows_are_the_same_rows(bank):
+    names, rows = ["lora", "wide", "dora", "few"] * 33, [ROWS[number % 3] for number in range(132)]
+    ids, mask = pad(rows, 1)
+    found = bank.logits(ids, mask, names)
+    for number in range(0, 132, 7):
+        some = slice(number, number + 7)
+        for one, expected in zip(found[some], bank.logits(ids[some], mask[some], names[some]), strict=True):
+            assert one == pytest.approx(expected, abs=1e-5)
+
+
 def test_adapters_come_and_go(bank, runs):
     ids, mask = pad([ROWS[0]], 1)
     before = bank.logits(ids, mask, ["few"])[0]
