@@ -182,6 +182,25 @@ def test_robustness_is_measured_where_wanted(tiny_recipe, tmp_path):
     assert [point["strength"] for point in found["curves"]["typos"]] == [0.0, 0.5]
 
 
+def test_robustness_of_a_finished_run_is_measured_without_training(tiny_recipe, tmp_path):
+    wanted = {"limit": 5, "kinds": ["typos"], "strengths": [0.5]}
+    stages = [{"name": "one", "train": ["as"]}]
+    before, _ = run(tiny_recipe(stages=stages), tmp_path)
+    trained = (before.folder / ADAPTER_WEIGHTS).stat().st_mtime_ns
+    after, told = run(tiny_recipe(stages=stages, robustness=wanted), tmp_path)
+    assert "its robustness is measured" in told
+    assert (after.folder / ADAPTER_WEIGHTS).stat().st_mtime_ns == trained
+    afresh, _ = run(tiny_recipe(stages=stages, robustness=wanted), tmp_path / "afresh")
+    assert after.metrics["robustness"] == afresh.metrics["robustness"]
+    assert json.loads((after.folder / "metrics.json").read_text()) == after.metrics
+    assert after.metrics | {"robustness": None} == before.metrics
+    again, told = run(tiny_recipe(stages=stages, robustness=wanted), tmp_path)
+    assert (again.fresh, told) == (False, "")
+    (after.folder / ADAPTER_WEIGHTS).unlink()
+    with pytest.raises(RecipeError, match="another recipe made"):
+        run(tiny_recipe(stages=stages), tmp_path)
+
+
 def test_a_head_may_start_afresh(tiny_recipe, tmp_path):
     content = tiny_recipe(evaluate=[])
     content["stages"][1]["head"] = "fresh"

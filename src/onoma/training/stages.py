@@ -60,7 +60,8 @@ def train(
     """Carry out a recipe and leave a run folder.
 
     What was finished before an interrupt is kept: the same call goes on with the stage, and in the stage with the
-    checkpoint, that stood last. The folder ``runs/NAME`` appears only when everything is done.
+    checkpoint, that stood last. The folder ``runs/NAME`` appears only when everything is done. Where it is there
+    already and nothing but the recipe's ``robustness`` is new, that is measured and nothing is trained.
 
     Args:
         recipe: from :func:`onoma.training.recipe.load_recipe`.
@@ -80,13 +81,19 @@ def train(
     console = (console or Console(stderr=True)) if processes.is_first() else Console(quiet=True)
     target = runs / recipe.name
     if target.exists() and not overwrite:
-        if _made_by(target, recipe):
-            return Run(target, read_json(target / "metrics.json"), fresh=False)
-        raise RecipeError(
-            f"there is a run {recipe.name!r} that another recipe made",
-            where=str(target),
-            mend="Choose another name with --set name=..., or replace it with --overwrite.",
-        )
+        made_by = _recipe_of(target)
+        if made_by != recipe:
+            if not (made_by and _trains_alike(made_by, recipe) and any(target.glob("*.safetensors"))):
+                raise RecipeError(
+                    f"there is a run {recipe.name!r} that another recipe made",
+                    where=str(target),
+                    mend="Choose another name with --set name=..., or replace it with --overwrite.",
+                )
+            if processes.is_first():
+                with locked(target):
+                    _measure_robustness(target, recipe, console)
+            processes.wait()
+        return Run(target, read_json(target / "metrics.json"), fresh=False)
     processes.wait()
     with locked(target) if processes.is_first() else contextlib.nullcontext():
         base = resolve_base(recipe.base)
@@ -181,7 +188,7 @@ class _Work:
             "relabelled": self.relabelled,
             "score_on": self.recipe.score_on,
             "stages": self.reports,
-            "robustness": self.scorer.robustness(load(last, base=self.recipe.base)) if self.recipe.robustness else None,
+            "robustness": self.scorer.robustness(load(last, base=self.recipe.base)),
         }
         write_json(self.folder / "metrics.json", metrics)
         write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
@@ -326,10 +333,27 @@ class _Work:
         return harvest_names(self.corpora[corpus]["train"]) if corpus else load(name)
 
 
-def _made_by(run: Path, recipe: Recipe) -> bool:
+def _recipe_of(run: Path) -> Recipe | None:
+    """The recipe that made a run; None if it is no recipe any more."""
     with contextlib.suppress(RecipeError):
-        return load_recipe(run / "recipe.yaml") == recipe
-    return False
+        return load_recipe(run / "recipe.yaml")
+    return None
+
+
+def _trains_alike(first: Recipe, second: Recipe) -> bool:
+    """Whether two recipes differ in nothing but what is measured on the finished weights."""
+    return first.model_copy(update={"robustness": second.robustness}) == second
+
+
+def _measure_robustness(run: Path, recipe: Recipe, console: Console) -> None:
+    """Bring a finished run's robustness up to a recipe that trains alike."""
+    console.print("  trained before; its robustness is measured", highlight=False)
+    corpora = load_corpora(recipe, console).by_name
+    scorer = Scorer(recipe, corpora, label_set(recipe, corpora))
+    measured = scorer.robustness(load(run, base=recipe.base))
+    write_json(run / "metrics.json", {**read_json(run / "metrics.json"), "robustness": measured})
+    # Last, so that an interrupt before it leads here again.
+    write_text(run / "recipe.yaml", recipe.to_yaml())
 
 
 def _digest(documents: Iterable[Document]) -> str:
