@@ -1,13 +1,17 @@
 import json
 import os
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from rich.console import Console
 
-from onoma.errors import DataError, ModelError, RecipeError
+from onoma.errors import DataError, ModelError, OnomaError, RecipeError
+from onoma.files import locked
 from onoma.training.study import load_study, run_study
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -93,6 +97,24 @@ def test_runs_side_by_side_give_what_runs_one_after_the_other_give(study_file, t
     assert sum("stage source: trained before" in log for log in logs) == 3
     assert sum("test as: strict F1" in log for log in logs) == 5
     assert not list(folder.rglob("model.safetensors"))
+
+
+@pytest.mark.integration
+def test_a_killed_study_takes_its_trainings_along(study_file, tmp_path):
+    file = study_file(seeds=[1], variants={"long": {"set": {"training.epochs": 5000}}}, curves={})
+    runs = tmp_path / "runs" / "tiny-study"
+    command = [sys.executable, "-m", "onoma", "study", str(file), "--jobs", "2", "--runs", str(runs.parent)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    log = runs / "logs" / "long-seed1.log"
+    deadline = time.monotonic() + 90
+    while not (log.exists() and "step" in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with pytest.raises(OnomaError, match="another process is at work"), locked(runs / "long-seed1"):
+        pass
+    process.kill()
+    process.wait()
+    with locked(runs / "long-seed1", wait=True):
+        assert (runs / "long-seed1.partial").exists()
 
 
 def test_a_run_that_fails_beside_others_says_why(study_file, tmp_path):
