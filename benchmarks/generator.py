@@ -27,7 +27,6 @@ from onoma.extractors.codecs import CODECS
 from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
 from onoma.extractors.grammar import make_grammar
 from onoma.models.bases import resolve_base
-from onoma.models.generators import new_decoder
 from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
 
@@ -43,7 +42,7 @@ def main() -> None:
     parser.add_argument("corpus", nargs="?")
     parser.add_argument("export", nargs="?", type=Path)
     parser.add_argument("--sentences", type=int, default=300)
-    parser.add_argument("--wild", type=int, default=0, help="sentences for an untrained model")
+    parser.add_argument("--wild", type=int, default=0, help="sentences for a model of random weights")
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     if wanted.run is None:
@@ -102,14 +101,13 @@ def measure_formats(folder: Path) -> None:
 
 
 def measure_untrained(folder: Path, count: int) -> None:
-    """What a base that has learned nothing writes under a grammar."""
+    """What a model of random weights writes under a grammar."""
     texts = []
     for language in LANGUAGES:
         corpus = load_corpus(str(folder / f"wikiann_{language}"))
         own = [document for split in corpus.values() for document in split]
         texts += random.Random(13).sample(own, min(len(own), count // len(LANGUAGES)))
-    base = resolve_base(BASE)
-    decoder = TorchDecoder(new_decoder(base).eval(), Vocabulary(base.folder))
+    decoder = random_decoder()
     rows = []
     for name, codec in CODECS.items():
         extractor = GeneratorExtractor(decoder, GeneratorSettings(codec, ("person", "location", "organisation")))
@@ -131,11 +129,25 @@ def measure_untrained(folder: Path, count: int) -> None:
         "An untrained generator under a grammar",
         f"python benchmarks/generator.py CORPORA --wild {count}",
         [
-            f"{BASE} as it comes, {len(texts):,} sentences of WikiANN in {len(LANGUAGES)} languages.",
+            f"Two layers of random weights with the vocabulary of {BASE}; {len(texts):,} sentences of WikiANN in "
+            f"{len(LANGUAGES)} languages.",
             "",
             *table(("format", "valid", "surfaces not in the text", "cut off", "entities written", "time"), rows),
         ],
     )
+
+
+def random_decoder() -> TorchDecoder:
+    """Two layers that nobody trained."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    folder = resolve_base(BASE).folder
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 16}
+    layers = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4}
+    torch.manual_seed(13)
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, **sizes, **layers))
+    return TorchDecoder(model.eval(), Vocabulary(folder))
 
 
 def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rounds: int) -> None:

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onoma.errors import OnomaError, nearest
 from onoma.extractors.codecs import escape_inline, escape_json
+from onoma.extractors.grounding import occurrences
 
 OPEN_TYPE = r"/[^\W\d_][\w \-]{0,39}/"
 """Any type: up to forty letters, digits, spaces and hyphens, the first a letter."""
+
+_LONGEST_RUN = 8
+"""Words of a surface that is counted; a longer one takes a type at each of its places."""
 
 
 @dataclass(frozen=True)
@@ -80,30 +84,88 @@ def make_grammar(codec: str, text: str, words: Sequence[tuple[int, int]], labels
     form = _FORMS[codec]
     if not words:
         return f"start: {_literal(form.empty)}"
+    runs = _repeated(text, words) if codec == "json-map" else {}
     rules = [f"start: {_literal(form.empty)} | {_literal(form.first)} m0", _types(labels, escape_json)]
-    kinds = ["TYPE"] * len(words)
+    one = "types1" if codec == "json-map" else "TYPE"
     if codec == "json-map":
-        # A surface comes no oftener than its last word.
-        counts = Counter(text[start:end] for start, end in words)
-        kinds = [f"types{counts[text[start:end]]}" for start, end in words]
-        rules += [_types_of_map(most) for most in sorted(set(counts.values()))]
-    last = len(words) - 1
-    for number, (start, end) in enumerate(words):
-        behind = f" {_literal(form.behind)}" if form.behind else ""
-        entity_ends = f"{_literal(form.between)} {kinds[number]}{behind} r{number}"
-        if number == last:
-            rules += [f"m{number}: s{number}", f"e{number}: {entity_ends}", f"r{number}: {_literal(form.end)}"]
-        else:
-            # A literal a character: the lexer follows the longer of two that begin alike, and never turns back.
-            gap = [_literal(escape_json(character)) for character in text[end : words[number + 1][0]]]
-            goes_on = " ".join([*gap, f"s{number + 1}"])
-            rules += [
-                f"m{number}: s{number} | m{number + 1}",
-                f"e{number}: {entity_ends} | {goes_on}",
-                f"r{number}: {_literal(form.end)} | {_literal(form.following)} m{number + 1}",
-            ]
-        rules.insert(-2, f"s{number}: {_literal(escape_json(text[start:end]))} e{number}")
-    return "\n".join(rules)
+        rules += [_types_of_map(most) for most in sorted({1, *(run.times for run in runs.values())})]
+    return "\n".join([*rules, *_chain(text, words, form, one, runs)])
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Words that stand in a text more than once.
+
+    Args:
+        times: how often.
+        first: whether this is the first of their places.
+    """
+
+    times: int
+    first: bool
+
+
+def _repeated(text: str, words: Sequence[tuple[int, int]]) -> dict[tuple[int, int], _Run]:
+    """Runs of words that a text repeats, by the number of their last word and their length.
+
+    A key of a map stands for all of its places, so it is written at the first and takes no more types than there are.
+    """
+    counts = Counter(text[start:end] for start, end in words)
+    runs = {}
+    for number, (last, end) in enumerate(words):
+        if counts[text[last:end]] == 1:
+            continue
+        for length in range(1, min(number + 1, _LONGEST_RUN) + 1):
+            start = words[number - length + 1][0]
+            places = occurrences(text[start:end], text)
+            if len(places) < 2:
+                break
+            runs[number, length] = _Run(len(places), places[0][0] >= start)
+    return runs
+
+
+def _chain(
+    text: str, words: Sequence[tuple[int, int]], form: _Form, one: str, runs: Mapping[tuple[int, int], _Run]
+) -> list[str]:
+    """Rules of the words, from the first to the last.
+
+    ``m`` looks for the next mention, ``s`` writes a word of it, ``e`` ends it or goes on, ``r`` comes behind its type.
+    Within runs that the text repeats ``s`` and ``e`` know how long the mention is so far.
+    """
+    behind = f" {_literal(form.behind)}" if form.behind else ""
+    chain: list[list[str]] = []
+    follows: set[tuple[int, int]] = set()  # words that some mention can go on with
+    searching = False  # whether a mention can begin behind this word
+    for number in reversed(range(len(words))):
+        start, end = words[number]
+        rules = []
+        for length in (0, *(length for last, length in runs if last == number)):
+            run = runs.get((number, length))
+            ways = []
+            if run is None or run.first:
+                kind = f"types{run.times}" if run else one
+                ways.append(f"{_literal(form.between)} {kind}{behind} r{number}")
+            following = (number + 1, length + 1) if (number + 1, length + 1) in runs and length else (number + 1, 0)
+            if following in follows:
+                # A literal a character: the lexer follows the longer of two that begin alike, and never turns back.
+                gap = [_literal(escape_json(character)) for character in text[end : words[number + 1][0]]]
+                ways.append(" ".join([*gap, f"s{_name(following)}"]))
+            if ways:
+                follows.add((number, length))
+                name = _name((number, length))
+                rules += [f"s{name}: {_literal(escape_json(text[start:end]))} e{name}", f"e{name}: {' | '.join(ways)}"]
+        begins = (number, 1) if (number, 1) in runs else (number, 0)
+        search = [f"s{_name(begins)}"] * (begins in follows) + [f"m{number + 1}"] * searching
+        rest = f" | {_literal(form.following)} m{number + 1}" if searching else ""
+        searching = bool(search)
+        looks = [f"m{number}: {' | '.join(search)}"] if search else []
+        chain.append([*looks, *rules, f"r{number}: {_literal(form.end)}{rest}"])
+    return [rule for rules in reversed(chain) for rule in rules]
+
+
+def _name(state: tuple[int, int]) -> str:
+    number, length = state
+    return f"{number}x{length}" if length else str(number)
 
 
 def _types_of_map(most: int) -> str:
