@@ -1,11 +1,16 @@
+import numpy as np
+import onnx
 import pytest
 
 import onoma
 from onoma.corpus import load_corpus
 from onoma.deployment import generator_export
 from onoma.deployment.generator_export import export_generator
+from onoma.deployment.low_rank import linear_layers, rounded
 from onoma.errors import ModelError
 from onoma.models.genai_decoder import GenaiDecoder
+from onoma.models.generator_card import GeneratorCard
+from onoma.models.generators import base_of, new_decoder
 from onoma.models.writing import Request
 
 pytestmark = pytest.mark.integration
@@ -37,6 +42,23 @@ def test_the_folder_loads_and_is_grounded(exported, gold):
         assert all(document.surface(span) for span in document.spans)
 
 
+def test_the_graph_holds_the_base_rounded_and_the_rest_beside_it(exported, writer):
+    base = base_of(writer, GeneratorCard.read(writer))
+    graph = onnx.load(exported / "model.onnx").graph
+    held = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for name, layer in linear_layers(new_decoder(base)).items():
+        node = name.replace(".self_attn.", ".attn.")
+        levels = held[f"{node}.MatMul.weight_Q4G32"]
+        levels = np.stack([levels & 15, levels >> 4], axis=-1).reshape(*levels.shape[:2], 32)
+        zeros = held[f"{node}.MatMul.weight_zp"]
+        zeros = np.stack([zeros & 15, zeros >> 4], axis=-1).reshape(len(zeros), -1)[:, : levels.shape[1]]
+        scales = held[f"{node}.MatMul.weight_scale"].reshape(*levels.shape[:2])
+        values = (levels.astype(np.float32) - zeros[..., None]) * scales[..., None]
+        values = values.reshape(len(values), -1)[:, : layer.weight.shape[1]]
+        assert np.allclose(values, rounded(layer.weight.detach()).numpy(), atol=1e-5)
+        assert any(key.startswith(f"{node}.lora_B.MatMul.weight_Q8") for key in held)
+
+
 def test_a_prompt_that_begins_like_the_one_before_is_read_from_there(exported):
     decoder = GenaiDecoder(exported)
     prefix = tuple(decoder.vocabulary.pieces("Find the entities.\n"))
@@ -59,4 +81,4 @@ def test_a_loss_that_is_too_large_stops_it(writer, gold, tmp_path):
 def test_a_base_that_cannot_be_built_is_said(tmp_path):
     (tmp_path / "config.json").write_text('{"architectures": ["Unheard"], "model_type": "unheard"}')
     with pytest.raises(ModelError, match="onnxruntime-genai cannot build this base"):
-        generator_export._build(tmp_path, tmp_path / "out", tmp_path / "cache")
+        generator_export._build(tmp_path, [], tmp_path / "out", tmp_path)

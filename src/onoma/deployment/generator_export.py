@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from onoma.deployment.export import Export, Parity
+from onoma.deployment.low_rank import BLOCK, linear_layers, write_difference
 from onoma.document import Document
 from onoma.errors import ModelError
 from onoma.evaluation.metrics import score
 from onoma.extractors.base import Extractor
 from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
 from onoma.files import atomic_folder, folder_size, write_text
+from onoma.models.bases import Base
 from onoma.models.generator_card import GeneratorCard
-from onoma.models.generators import base_of, load_decoder
+from onoma.models.generators import base_of, load_decoder, new_decoder
+from onoma.models.merging import read_config
 
-_CHECKED = 200
+_CHECKED = 500
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-_OPTIONS = ("algo_config=k_quant", "block_size=32", "prune_lm_head=true", "hf_token=false", "hf_remote=false")
+_GRAPH = "model.onnx"
+_DIFFERENCE = "difference"
+_OPTIONS = (
+    *("algo_config=rtn", "is_symmetric=false", f"block_size={BLOCK}", "matmul_mixed_precision=last_matmul:int8"),
+    *("prune_lm_head=true", "hf_token=false", "hf_remote=false"),
+)
 
 
 def export_generator(
@@ -36,9 +44,10 @@ def export_generator(
     most_loss: float = 0.01,
     say: Callable[[str], None] = lambda _: None,
 ) -> Export:
-    """Write a generator with its adapter merged, its weights in blocks of 4 bits.
+    """Write a generator in blocks of 4 bits, with thin matrices of 8 bits beside them for its adapter.
 
-    The graph is made by the builder of onnxruntime-genai (https://onnxruntime.ai/docs/genai).
+    See :mod:`onoma.deployment.low_rank` for these. The graph is made by the builder of onnxruntime-genai
+    (https://onnxruntime.ai/docs/genai).
 
     Args:
         run: a run folder of a generator.
@@ -52,7 +61,7 @@ def export_generator(
 
     Examples:
         >>> export_generator(Path("runs/open-ner"), Path("open-ner-int4"), documents).size  # doctest: +SKIP
-        86000000
+        126000000
     """
     from onoma.models.genai_decoder import GenaiDecoder
 
@@ -67,16 +76,14 @@ def export_generator(
     say(f"extracting from {len(checked)} documents with the run")
     expected = _asked(GeneratorExtractor(decoder, settings), checked).extract(checked)
     with atomic_folder(target) as beside, tempfile.TemporaryDirectory() as scratch:
-        merged = Path(scratch) / "merged"
-        decoder.model.save_pretrained(merged)
-        for name in _TOKENIZER_FILES:
-            if (base.folder / name).exists():
-                shutil.copyfile(base.folder / name, merged / name)
+        say("rounding to 4 bits")
+        source, layers = _prepare(run, card, base, decoder.model, Path(scratch))
         say("writing the graph")
-        _build(merged, beside, Path(scratch) / "cache")
+        _build(source, layers, Path(scratch) / "graph", Path(scratch))
+        _quantize_rest(Path(scratch) / "graph", beside)
         for name in ("config.json", *_TOKENIZER_FILES):
-            if (merged / name).exists():
-                shutil.copyfile(merged / name, beside / name)
+            if (source / name).exists():
+                shutil.copyfile(source / name, beside / name)
         dataclasses.replace(card, exported=True).write(beside)
         write_text(beside / "README.md", _readme(run.name, card))
         say("extracting with the export")
@@ -98,12 +105,40 @@ def _asked(extractor: Extractor, documents: Sequence[Document]) -> Extractor:
     return ask_for(extractor, labels) if labels else extractor
 
 
-def _build(source: Path, target: Path, cache: Path) -> None:
+def _prepare(run: Path, card: GeneratorCard, base: Base, model: Any, scratch: Path) -> tuple[Path, Sequence[str]]:
+    """Split a merged model into one whose linear layers are the base's, for the builder, and the difference.
+
+    Returns:
+        The folder of the first, and the names of its layers.
+    """
+    import torch
+
+    merged = linear_layers(model)
+    clean = linear_layers(new_decoder(base))
+    rank = 0 if card.method == "full" else int(read_config(run)["r"])
+    write_difference(clean, merged, scratch / _DIFFERENCE, rank)
+    with torch.no_grad():
+        for name, layer in merged.items():
+            layer.weight.copy_(clean[name].weight)
+    source = scratch / "base"
+    model.save_pretrained(source)
+    for name in _TOKENIZER_FILES:
+        if (base.folder / name).exists():
+            shutil.copyfile(base.folder / name, source / name)
+    return source, list(merged)
+
+
+def _build(source: Path, layers: Sequence[str], target: Path, scratch: Path) -> None:
     """Run the builder in a process of its own, since it prints and keeps what it loads."""
-    command = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(source), "-o", str(target)]
-    command += ["-p", "int4", "-e", "cpu", "-c", str(cache), "--extra_options", *_OPTIONS]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    # The builder's names of the nodes; it would round them to four bits too.
+    thin = [
+        f"/{layer.replace('.self_attn.', '.attn.').replace('.', '/').replace('/layers/', '/layers.')}/{side}/MatMul"
+        for layer in layers
+        for side in ("lora_A", "lora_B")
+    ]
+    options = [*_OPTIONS, f"adapter_path={scratch / _DIFFERENCE}", f"nodes_to_exclude={','.join(thin)}"]
+    command = ["onnxruntime_genai.models.builder", "-i", str(source), "-o", str(target)]
+    done = _run([*command, "-p", "int4", "-e", "cpu", "-c", str(scratch / "cache"), "--extra_options", *options])
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ModelError(
@@ -111,6 +146,24 @@ def _build(source: Path, target: Path, cache: Path) -> None:
             where=str(source.name),
             mend='Install "onoma[genai]"; its documentation names the architectures that it builds.',
         )
+
+
+def _quantize_rest(source: Path, target: Path) -> None:
+    """Put the thin matrices into 8 bits; the graph, and what lies beside it, goes from a folder to another."""
+    for file in source.iterdir():
+        if not file.name.startswith(_GRAPH):
+            shutil.copyfile(file, target / file.name)
+    command = ["onnxruntime.quantization.matmul_nbits_quantizer", "--input_model", str(source / _GRAPH)]
+    command += ["--output_model", str(target / _GRAPH), "--bits", "8", "--block_size", str(BLOCK)]
+    done = _run([*command, "--symmetric", "True", "--accuracy_level", "4"])
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ModelError(f"onnxruntime cannot put the graph into 8 bits ({last[:200]})", where=str(target))
+
+
+def _run(module: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, env=environment, check=False)
 
 
 def _compare(gold: Sequence[Document], before: Sequence[Document], after: Sequence[Document]) -> Parity:
