@@ -8,6 +8,7 @@ values (Zhang et al. 2024, https://arxiv.org/abs/2402.02446).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def rounded(weight: torch.Tensor) -> torch.Tensor:
 
 
 def write_difference(
-    base: dict[str, torch.nn.Linear], merged: dict[str, torch.nn.Linear], folder: Path, rank: int
+    base: Mapping[str, torch.nn.Linear], merged: Mapping[str, torch.nn.Linear], folder: Path, rank: int
 ) -> None:
     """Write, as a LoRA adapter of PEFT, what merged layers have more than the rounded ones of the base.
 
@@ -85,12 +86,12 @@ def write_difference(
         ranks[name] = most
     folder.mkdir(parents=True)
     save_file(tensors, folder / ADAPTER_WEIGHTS)
-    most = max(ranks.values())
+    highest = max(ranks.values())
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "r": most,
-        "lora_alpha": most,
+        "r": highest,
+        "lora_alpha": highest,
         "rank_pattern": ranks,
         "alpha_pattern": ranks,
         "target_modules": sorted({name.rpartition(".")[2] for name in ranks}),
