@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from onoma.chatter import silence
 from onoma.document import Document
 from onoma.errors import InterruptedRunError
 
@@ -76,17 +77,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def silenced(*args: Any, **kwargs: Any) -> Any:
-        import logging
-        import os
-        import warnings
-
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|transformers|accelerate)\b")
-        logging.getLogger("torch").setLevel(logging.ERROR)
+        silence()
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt as error:  # typer would end without a word

@@ -53,7 +53,6 @@ def new_decoder(base: Base, *, four_bits: bool = False) -> PreTrainedModel:
 
 def _four_bits(compute: torch.dtype) -> Any:
     import importlib.util
-    import logging
 
     from transformers import BitsAndBytesConfig
 
@@ -61,8 +60,6 @@ def _four_bits(compute: torch.dtype) -> Any:
         raise ModelError(
             "bases in four bits need bitsandbytes", where="generator.four_bits", mend='pip install "onoma[qlora]"'
         )
-    # On CPUs it warns of a faster product that it would fetch from a hub.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

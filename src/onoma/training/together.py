@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from onoma.chatter import silence
 from onoma.errors import OnomaError
 from onoma.training.recipe import Recipe
 from onoma.training.stages import train
@@ -43,7 +44,7 @@ def train_together(
     logs.mkdir(parents=True, exist_ok=True)
     # A plain fork would carry the parent's threads, and its hold on a GPU, along.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["onoma.training.tagger"])
+    context.set_forkserver_preload(["torch", "transformers"])
     waiting = {recipe.name: recipe for recipe in recipes}
     running: dict[Future[None], str] = {}
     done: set[str] = set()
@@ -72,6 +73,7 @@ def train_together(
 def _begin(threads: int) -> None:
     import torch
 
+    silence()
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
