@@ -16,7 +16,7 @@ from onoma.extractors.base import Extractor
 from onoma.extractors.generator import ask_for
 from onoma.extractors.passages import PassageExtractor
 from onoma.training.data import StageData, only_labels
-from onoma.training.recipe import Recipe
+from onoma.training.recipe import Recipe, Robustness
 
 _ROBUSTNESS_SEED = 13
 """The same for all runs, so that all are measured on the same harm."""
@@ -60,11 +60,9 @@ class Scorer:
         save_corpus({"predictions": predicted}, folder / "predictions.parquet")
         return scores
 
-    def robustness(self, extractor: Extractor) -> dict[str, Any] | None:
-        """Scores on text that comes to harm, as the recipe wants them; None if it does not."""
-        wanted = self._recipe.robustness
-        if wanted is None:
-            return None
+    def robustness(self, extractor: Extractor) -> dict[str, Any]:
+        """Scores on text that comes to harm, as the recipe wants them."""
+        wanted = self._recipe.robustness or Robustness()
         name = wanted.corpus or self._recipe.evaluate[0]
         documents = self._gold(name)[: wanted.limit]
         curves = measure_robustness(

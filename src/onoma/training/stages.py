@@ -82,6 +82,7 @@ def train(
     target = runs / recipe.name
     if target.exists() and not overwrite:
         made_by = _recipe_of(target)
+        processes.wait()
         if made_by != recipe:
             if not (made_by and _trains_alike(made_by, recipe) and any(target.glob("*.safetensors"))):
                 raise RecipeError(
@@ -188,7 +189,7 @@ class _Work:
             "relabelled": self.relabelled,
             "score_on": self.recipe.score_on,
             "stages": self.reports,
-            "robustness": self.scorer.robustness(load(last, base=self.recipe.base)),
+            "robustness": _robustness(self.recipe, self.scorer, last),
         }
         write_json(self.folder / "metrics.json", metrics)
         write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
@@ -349,11 +350,14 @@ def _measure_robustness(run: Path, recipe: Recipe, console: Console) -> None:
     """Bring a finished run's robustness up to a recipe that trains alike."""
     console.print("  trained before; its robustness is measured", highlight=False)
     corpora = load_corpora(recipe, console).by_name
-    scorer = Scorer(recipe, corpora, label_set(recipe, corpora))
-    measured = scorer.robustness(load(run, base=recipe.base))
+    measured = _robustness(recipe, Scorer(recipe, corpora, label_set(recipe, corpora)), run)
     write_json(run / "metrics.json", {**read_json(run / "metrics.json"), "robustness": measured})
     # Last, so that an interrupt before it leads here again.
     write_text(run / "recipe.yaml", recipe.to_yaml())
+
+
+def _robustness(recipe: Recipe, scorer: Scorer, folder: Path) -> dict[str, Any] | None:
+    return scorer.robustness(load(folder, base=recipe.base)) if recipe.robustness else None
 
 
 def _digest(documents: Iterable[Document]) -> str:
