@@ -218,7 +218,7 @@ def grammar_seconds(extractor: GeneratorExtractor, documents: Sequence[Document]
         while not matcher.is_stopped() and answer:
             forced = matcher.compute_ff_tokens() or answer[:1]
             mask = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little")
-            logits[~mask.astype(bool)] = 0
+            logits[~mask[: len(logits)].astype(bool)] = 0
             if matcher.try_consume_tokens(forced) != len(forced):
                 break
             answer = answer[len(forced) :]

@@ -9,16 +9,10 @@ python benchmarks/prompting.py ../shared/data/stackoverflow recipes/it-domain/la
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import random
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 from results import table, write_section
@@ -37,6 +31,9 @@ from onoma.models.bases import resolve_base
 from onoma.models.generators import new_decoder
 from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from transformers_server import serve_base
 
 BASE = "bundled:smollm2-135m"
 SEED = 13
@@ -58,7 +55,7 @@ def main() -> None:
     described = read_endpoint_file(wanted.endpoint)
 
     rows = []
-    with tempfile.TemporaryDirectory() as folder, server(BASE) as (url, model):
+    with tempfile.TemporaryDirectory() as folder, serve_base(BASE) as (url, model):
         shown = Path(folder) / "train.jsonl"
         save_corpus({"train": corpus["train"]}, shown)
         for name, examples in (
@@ -123,35 +120,6 @@ def findings_of(extractor: Extractor) -> Findings | None:
     if isinstance(extractor, EndpointExtractor):
         return extractor.usage.findings
     return extractor.effort.findings if isinstance(extractor, GeneratorExtractor) else None
-
-
-@contextlib.contextmanager
-def server(base: str) -> Iterator[tuple[str, str]]:
-    """A base behind `transformers serve`: its URL and its name there."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    model = str(resolve_base(base).folder)
-    # On CPUs half precision, the server's choice, is slower.
-    command = [
-        *(str(Path(sys.executable).with_name("transformers")), "serve", model),
-        *("--port", str(port), "--dtype", "float32"),
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"}
-    )
-    try:
-        while True:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-                break
-            if process.poll() is not None:
-                raise SystemExit("the server ended; is transformers[serving] installed?")
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}/v1", model
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def restored(base, merged, folder, rank):
 
 
 @pytest.mark.parametrize("columns", [BLOCK, 5, 70])
-def test_rounding_moves_no_weight_by_more_than_half_a_step(columns):
+def test_rounding_moves_no_weight_by_more_than_a_step(columns):
     weight = torch.randn(9, columns)
     blocks = torch.nn.functional.pad(weight, (0, -columns % BLOCK)).reshape(9, -1, BLOCK)
     step = (blocks.amax(-1).clamp(min=0) - blocks.amin(-1).clamp(max=0)) / 15

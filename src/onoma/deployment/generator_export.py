@@ -129,7 +129,7 @@ def _prepare(run: Path, card: GeneratorCard, base: Base, model: Any, scratch: Pa
 
 
 def _build(source: Path, layers: Sequence[str], target: Path, scratch: Path) -> None:
-    """Run the builder in a process of its own, since it prints and keeps what it loads."""
+    """Have the builder write the graph; not in this process, since it prints and keeps what it loads."""
     # The builder's names of the nodes; it would round them to four bits too.
     thin = [
         f"/{layer.replace('.self_attn.', '.attn.').replace('.', '/').replace('/layers/', '/layers.')}/{side}/MatMul"
@@ -138,11 +138,10 @@ def _build(source: Path, layers: Sequence[str], target: Path, scratch: Path) -> 
     ]
     options = [*_OPTIONS, f"adapter_path={scratch / _DIFFERENCE}", f"nodes_to_exclude={','.join(thin)}"]
     command = ["onnxruntime_genai.models.builder", "-i", str(source), "-o", str(target)]
-    done = _run([*command, "-p", "int4", "-e", "cpu", "-c", str(scratch / "cache"), "--extra_options", *options])
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    command += ["-p", "int4", "-e", "cpu", "-c", str(scratch / "cache"), "--extra_options", *options]
+    if message := _run(command):
         raise ModelError(
-            f"onnxruntime-genai cannot build this base ({last[:200]})",
+            f"onnxruntime-genai cannot build this base ({message})",
             where=str(source.name),
             mend='Install "onoma[genai]"; its documentation names the architectures that it builds.',
         )
@@ -155,15 +154,18 @@ def _quantize_rest(source: Path, target: Path) -> None:
             shutil.copyfile(file, target / file.name)
     command = ["onnxruntime.quantization.matmul_nbits_quantizer", "--input_model", str(source / _GRAPH)]
     command += ["--output_model", str(target / _GRAPH), "--bits", "8", "--block_size", str(BLOCK)]
-    done = _run([*command, "--symmetric", "True", "--accuracy_level", "4"])
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ModelError(f"onnxruntime cannot put the graph into 8 bits ({last[:200]})", where=str(target))
+    if message := _run([*command, "--symmetric", "True", "--accuracy_level", "4"]):
+        raise ModelError(f"onnxruntime cannot put the graph into 8 bits ({message})", where=str(target))
 
 
-def _run(module: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(module: Sequence[str]) -> str:
+    """Run a module in a process of its own; gives the last line of what went wrong, nothing if all went well."""
+    command = [sys.executable, "-m", *module]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
 
 
 def _compare(gold: Sequence[Document], before: Sequence[Document], after: Sequence[Document]) -> Parity:

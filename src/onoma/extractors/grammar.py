@@ -8,6 +8,7 @@ boundaries, and no answer is longer than the text allows, whatever the model wou
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -84,11 +85,11 @@ def make_grammar(codec: str, text: str, words: Sequence[tuple[int, int]], labels
     form = _FORMS[codec]
     if not words:
         return f"start: {_literal(form.empty)}"
-    runs = _repeated(text, words) if codec == "json-map" else {}
+    runs = _repeated(text, words) if codec == "json-map" else [{} for _ in words]
     rules = [f"start: {_literal(form.empty)} | {_literal(form.first)} m0", _types(labels, escape_json)]
     one = "types1" if codec == "json-map" else "TYPE"
     if codec == "json-map":
-        rules += [_types_of_map(most) for most in sorted({1, *(run.times for run in runs.values())})]
+        rules += [_types_of_map(most) for most in sorted({1, *(run.times for own in runs for run in own.values())})]
     return "\n".join([*rules, *_chain(text, words, form, one, runs)])
 
 
@@ -105,27 +106,28 @@ class _Run:
     first: bool
 
 
-def _repeated(text: str, words: Sequence[tuple[int, int]]) -> dict[tuple[int, int], _Run]:
-    """Runs of words that a text repeats, by the number of their last word and their length.
+def _repeated(text: str, words: Sequence[tuple[int, int]]) -> list[dict[int, _Run]]:
+    """Runs of words that a text repeats: for each word those that end with it, by length.
 
     A key of a map stands for all of its places, so it is written at the first and takes no more types than there are.
     """
+    find = functools.cache(lambda surface: occurrences(surface, text))
     counts = Counter(text[start:end] for start, end in words)
-    runs = {}
+    runs: list[dict[int, _Run]] = [{} for _ in words]
     for number, (last, end) in enumerate(words):
         if counts[text[last:end]] == 1:
             continue
         for length in range(1, min(number + 1, _LONGEST_RUN) + 1):
             start = words[number - length + 1][0]
-            places = occurrences(text[start:end], text)
+            places = find(text[start:end])
             if len(places) < 2:
                 break
-            runs[number, length] = _Run(len(places), places[0][0] >= start)
+            runs[number][length] = _Run(len(places), places[0][0] >= start)
     return runs
 
 
 def _chain(
-    text: str, words: Sequence[tuple[int, int]], form: _Form, one: str, runs: Mapping[tuple[int, int], _Run]
+    text: str, words: Sequence[tuple[int, int]], form: _Form, one: str, runs: Sequence[Mapping[int, _Run]]
 ) -> list[str]:
     """Rules of the words, from the first to the last.
 
@@ -139,13 +141,14 @@ def _chain(
     for number in reversed(range(len(words))):
         start, end = words[number]
         rules = []
-        for length in (0, *(length for last, length in runs if last == number)):
-            run = runs.get((number, length))
+        for length in (0, *runs[number]):
+            run = runs[number].get(length)
             ways = []
             if run is None or run.first:
                 kind = f"types{run.times}" if run else one
                 ways.append(f"{_literal(form.between)} {kind}{behind} r{number}")
-            following = (number + 1, length + 1) if (number + 1, length + 1) in runs and length else (number + 1, 0)
+            counted = length > 0 and number + 1 < len(words) and length + 1 in runs[number + 1]
+            following = (number + 1, length + 1 if counted else 0)
             if following in follows:
                 # A literal a character: the lexer follows the longer of two that begin alike, and never turns back.
                 gap = [_literal(escape_json(character)) for character in text[end : words[number + 1][0]]]
@@ -154,7 +157,7 @@ def _chain(
                 follows.add((number, length))
                 name = _name((number, length))
                 rules += [f"s{name}: {_literal(escape_json(text[start:end]))} e{name}", f"e{name}: {' | '.join(ways)}"]
-        begins = (number, 1) if (number, 1) in runs else (number, 0)
+        begins = (number, 1 if 1 in runs[number] else 0)
         search = [f"s{_name(begins)}"] * (begins in follows) + [f"m{number + 1}"] * searching
         rest = f" | {_literal(form.following)} m{number + 1}" if searching else ""
         searching = bool(search)
