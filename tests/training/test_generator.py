@@ -11,6 +11,9 @@ from onoma.models.adapters import ADAPTER_WEIGHTS, read_weights
 from onoma.models.bases import Base, resolve_base
 from onoma.models.generator_card import GeneratorCard
 from onoma.models.generators import AdapterShelf, base_of, new_decoder
+from onoma.training.conversations import Example
+from onoma.training.features import IGNORED
+from onoma.training.generator import answer_loss
 from onoma.training.recipe import parse_recipe
 from onoma.training.stages import train
 
@@ -30,15 +33,22 @@ def test_a_run_is_a_folder_that_loads_and_finds(writer):
     assert "writer" in (writer / "README.md").read_text()
 
 
-def test_packed_examples_do_not_see_each_other(tiny_decoder):
-    """The loss of a packed row is that of its examples one by one."""
+@pytest.mark.parametrize("pieces", [None, 8])
+def test_the_loss_is_that_of_answers_alone(tiny_decoder, pieces):
+    """Two examples in a row, of two and three answer pieces; each is asked by itself for comparison."""
     model = new_decoder(Base("tiny", tiny_decoder)).eval()
-    first, second = [5, 6, 7, 8], [9, 10, 11]
-    positions = torch.tensor([[0, 1, 2, 3, 0, 1, 2]])
-    with torch.inference_mode():
-        packed = model(torch.tensor([first + second]), position_ids=positions, use_cache=False).logits[0]
-        alone = model(torch.tensor([second])).logits[0]
-    torch.testing.assert_close(packed[4:], alone, atol=1e-4, rtol=1e-4)
+    examples = [Example((5, 6, 7), (8, 2)), Example((9, 10), (11, 12, 2))]
+    row = {
+        "input_ids": torch.tensor([[piece for example in examples for piece in (*example.prompt, *example.answer)]]),
+        "position_ids": torch.tensor([[0, 1, 2, 3, 4, 0, 1, 2, 3, 4]]),
+        "labels": torch.tensor([[IGNORED, IGNORED, IGNORED, 8, 2, IGNORED, IGNORED, 11, 12, 2]]),
+    }
+    alone = []
+    for example in examples:
+        logits = model(torch.tensor([[*example.prompt, *example.answer]])).logits[0, len(example.prompt) - 1 : -1]
+        alone.append(torch.nn.functional.cross_entropy(logits, torch.tensor(example.answer), reduction="sum"))
+    loss, _ = answer_loss(model, row, pieces)
+    torch.testing.assert_close(loss, sum(alone) / (pieces or 5), atol=1e-4, rtol=1e-4)
 
 
 def test_a_second_stage_goes_on_and_a_full_run_is_its_own_base(writer_recipe, tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from rich.console import Console
+from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
@@ -18,6 +19,7 @@ from onoma.errors import RecipeError
 from onoma.evaluation.metrics import score
 from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
 from onoma.models.bases import Base
+from onoma.models.packed_attention import packed
 from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
 from onoma.training import processes
@@ -99,12 +101,13 @@ def train_generator(
         vocabulary=vocabulary,
         settings=settings,
     )
-    loop.run(trainer)
+    with packed(model.get_base_model() if hasattr(model, "get_base_model") else model):
+        loop.run(trainer)
     return loop.outcome(trainer, model, precision)
 
 
 class _GeneratorTrainer(SFTTrainer):
-    """The stock loop with our measure of progress."""
+    """The stock loop with our measure of progress, and logits of answers alone."""
 
     def __init__(
         self,
@@ -118,6 +121,18 @@ class _GeneratorTrainer(SFTTrainer):
         self._validation = validation
         self._vocabulary = vocabulary
         self._settings = settings
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        loss, outputs = answer_loss(model, inputs, num_items_in_batch)
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         model: Any = self.model
@@ -137,6 +152,24 @@ class _GeneratorTrainer(SFTTrainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def answer_loss(model: Any, row: dict[str, Any], pieces: torch.Tensor | int | None) -> tuple[torch.Tensor, Any]:
+    """Cross-entropy of a row's answers, and the model's outputs; logits are made for the answers' pieces alone.
+
+    The stock loss makes them for prompts too on a CPU, with entropies for the log: half of a small decoder's step.
+
+    Args:
+        model: a causal language model.
+        row: what the model takes, in a batch of one row, and ``labels``.
+        pieces: by how many the sum is divided; None takes the row's own.
+    """
+    labels = row["labels"][0, 1:]
+    learned = (labels != IGNORED).nonzero().flatten()
+    inputs = {name: value for name, value in row.items() if name != "labels"}
+    outputs = model(**inputs, use_cache=False, logits_to_keep=learned)
+    total = cross_entropy(outputs.logits[0].float(), labels[learned], reduction="sum")
+    return total / (len(learned) if pieces is None else pieces), outputs
 
 
 def _sample(examples: Sequence[Example], pieces: int) -> dict[str, torch.Tensor]:
