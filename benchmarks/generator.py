@@ -1,4 +1,4 @@
-"""Answers held to a grammar: what a format can say and costs, what the grammar is worth, what four bits are worth.
+"""Answers held to a grammar: what a format can say and costs, what the grammar and four bits are worth, a step's time.
 
 Writes its parts of results.md; without RUN the first part alone:
 
@@ -8,17 +8,21 @@ python benchmarks/generator.py ../shared/data [RUN CORPUS [EXPORT]]
 from __future__ import annotations
 
 import argparse
+import bisect
 import itertools
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from llguidance import LLMatcher
+from peft import LoraConfig, get_peft_model
 from results import table, write_section
+from trl.trainer.utils import add_fused_lm_head
 
 import onoma
 from onoma.corpus import load_corpus
@@ -27,8 +31,14 @@ from onoma.extractors.codecs import CODECS
 from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
 from onoma.extractors.grammar import make_grammar
 from onoma.models.bases import resolve_base
+from onoma.models.generators import new_decoder
+from onoma.models.packed_attention import packed
 from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
+from onoma.training.conversations import Example, make_conversations
+from onoma.training.features import IGNORED
+from onoma.training.generator import answer_loss
+from onoma.training.recipe import Generator
 
 BASE = "bundled:smollm2-135m"
 LANGUAGES = ("as", "bn", "de", "en", "es", "hi", "bh", "sa")
@@ -43,12 +53,15 @@ def main() -> None:
     parser.add_argument("export", nargs="?", type=Path)
     parser.add_argument("--sentences", type=int, default=300)
     parser.add_argument("--wild", type=int, default=0, help="sentences for a model of random weights")
+    parser.add_argument("--steps", type=int, default=0, help="training steps, ours and the stock one's in turns")
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     if wanted.run is None:
         measure_formats(wanted.corpora)
         if wanted.wild:
             measure_untrained(wanted.corpora, wanted.wild)
+        if wanted.steps:
+            measure_steps(wanted.corpora, wanted.steps)
     else:
         measure_run(wanted.run, wanted.corpus, wanted.export, wanted.sentences, wanted.rounds)
 
@@ -58,13 +71,16 @@ def measure_formats(folder: Path) -> None:
     vocabulary = Vocabulary(resolve_base(BASE).folder)
     corpora = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name != "raw_it"]
     counted: dict[str, dict[str, float]] = {
-        name: dict.fromkeys(("said", "fits", "pieces", "ms"), 0.0) for name in CODECS
+        name: dict.fromkeys(("all", "said", "fits", "pieces", "ms"), 0.0) for name in CODECS
     }
-    total = 0
+    total = every = 0
     for path in corpora:
         corpus = load_corpus(str(path))
         labels = sorted({label for split in corpus.values() for label in split.label_counts})
         documents = [document for split in corpus.values() for document in split if document.spans]
+        every += len(documents)
+        for name, codec in CODECS.items():
+            counted[name]["all"] += sum(map(codec.expresses, documents))
         documents = random.Random(13).sample(documents, min(len(documents), 300))
         total += len(documents)
         for document, (name, codec) in itertools.product(documents, CODECS.items()):
@@ -80,7 +96,7 @@ def measure_formats(folder: Path) -> None:
     rows = [
         (
             name,
-            f"{own['said'] / total:.2%}",
+            f"{own['all'] / every:.2%}",
             f"{own['fits'] / own['said']:.2%}",
             f"{own['pieces'] / total:.1f}",
             f"{own['ms'] / total:.2f} ms",
@@ -92,8 +108,8 @@ def measure_formats(folder: Path) -> None:
         "Formats of a generator",
         "python benchmarks/generator.py CORPORA",
         [
-            f"{total:,} labelled sentences of {len(corpora)} corpora, at most 300 of each, and the pieces of {BASE}. "
-            "No model is asked.",
+            f"All {every:,} labelled sentences of {len(corpora)} corpora; grammars, and the pieces of {BASE}, on "
+            f"{total:,}, at most 300 of each. No model is asked.",
             "",
             *table(columns, rows),
         ],
@@ -139,7 +155,6 @@ def measure_untrained(folder: Path, count: int) -> None:
 
 def random_decoder() -> TorchDecoder:
     """Two layers that nobody trained."""
-    import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     folder = resolve_base(BASE).folder
@@ -148,6 +163,65 @@ def random_decoder() -> TorchDecoder:
     torch.manual_seed(13)
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, **sizes, **layers))
     return TorchDecoder(model.eval(), Vocabulary(folder))
+
+
+def measure_steps(folder: Path, rounds: int) -> None:
+    """Forward and backward passes of a packed row: as TRL makes them by default, and as Onoma does; in turns."""
+    base = resolve_base(BASE)
+    vocabulary = Vocabulary(base.folder)
+    sentences = list(load_corpus(str(folder / "wikineural_en"))["train"])
+    examples = make_conversations(sentences, vocabulary, Generator(codec="json-list"), random.Random(13)).examples
+    decoder = new_decoder(base)
+    add_fused_lm_head(decoder, outputs=("entropy", "is_top1"))
+    model = get_peft_model(decoder, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
+
+    def stock(row: dict[str, torch.Tensor]) -> torch.Tensor:
+        return model(**row, fused_lm_head=True).loss
+
+    def own(row: dict[str, torch.Tensor]) -> torch.Tensor:
+        with packed(decoder):
+            return answer_loss(model, row, None)[0]
+
+    rows = []
+    for pieces in (768, 2048):
+        row = pack(examples, pieces)
+        times: dict[Callable[..., torch.Tensor], list[float]] = {stock: [], own: []}
+        losses = {}
+        for turn, loss in itertools.product(range(rounds + 1), times):
+            begun = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16):
+                losses[loss] = loss(row)
+            losses[loss].backward()
+            if turn:
+                times[loss].append(time.perf_counter() - begun)
+        before, after = (statistics.median(own) for own in times.values())
+        share = (row["labels"] != IGNORED).float().mean()
+        held = len(row["cu_seq_lens_q"]) - 1
+        same = f"{losses[stock]:.3f}, {losses[own]:.3f}"
+        rows.append((row["labels"].numel(), held, f"{share:.0%}", f"{before:.2f} s", f"{after:.2f} s", same))
+    write_section(
+        "A generator's training step",
+        "python benchmarks/generator.py CORPORA --steps",
+        [
+            f"{BASE}, LoRA of rank 16, bfloat16 autocast; WikiNEuRal English; medians of {rounds} passes in turns.",
+            "",
+            *table(("pieces of a row", "examples", "of them answers", "TRL's", "ours", "losses"), rows),
+        ],
+    )
+
+
+def pack(examples: Sequence[Example], pieces: int) -> dict[str, torch.Tensor]:
+    """The first examples that fit, one after the other."""
+    sizes = list(itertools.accumulate(map(len, examples)))
+    held = examples[: bisect.bisect_right(sizes, pieces)]
+    return {
+        "input_ids": torch.tensor([[piece for example in held for piece in (*example.prompt, *example.answer)]]),
+        "position_ids": torch.cat([torch.arange(len(example)) for example in held])[None],
+        "labels": torch.tensor(
+            [[label for example in held for label in (*[IGNORED] * len(example.prompt), *example.answer)]]
+        ),
+        "cu_seq_lens_q": torch.tensor([0, *sizes[: len(held)]], dtype=torch.int32),
+    }
 
 
 def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rounds: int) -> None:
@@ -173,6 +247,7 @@ def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rou
         begun = time.perf_counter()
         system.extract(documents)
         times[name].append(time.perf_counter() - begun)
+    read = sum(len(one.decoder.vocabulary.pieces(document.text)) for document in documents)
     rows = []
     for name, system in systems.items():
         seconds, effort = statistics.median(times[name]), system.effort
@@ -182,6 +257,7 @@ def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rou
             (
                 name,
                 f"{len(documents) / seconds:.1f}",
+                f"{512 * seconds / read:.1f} s",
                 f"{effort.pieces / seconds:.0f}",
                 f"{effort.pieces / max(1, effort.steps):.2f}",
                 f"{sum(len(document.spans) for document in found) / seconds:.2f}",
@@ -190,7 +266,8 @@ def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rou
                 f"{f1(documents, found):.4f}",
             )
         )
-    columns = ("system", "sentences/s", "pieces/s", "pieces a step", "entities/s", "faulty", "not in the text", "F1")
+    columns = ("system", "sentences/s", "512 pieces of text", "pieces/s", "pieces a step", "entities/s")
+    columns += ("faulty", "not in the text", "F1")
     share = grammar_seconds(one, documents) / statistics.median(times["torch fp32, grounded, one by one"])
     lines = [
         f"{len(documents)} sentences; medians of {rounds} rounds in turns.",

@@ -112,7 +112,7 @@ def test_a_killed_study_takes_its_trainings_along(study_file, tmp_path):
     with pytest.raises(OnomaError, match="another process is at work"), locked(runs / "long-seed1"):
         pass
     process.kill()
-    process.wait()
+    process.wait(timeout=60)
     with locked(runs / "long-seed1", wait=True):
         assert (runs / "long-seed1.partial").exists()
 
