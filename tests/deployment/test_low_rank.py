@@ -65,5 +65,12 @@ def test_the_difference_is_an_adapter_of_peft(tmp_path):
     base = torch.randn(8, 96)
     restored(base, base, tmp_path / "new", 1)
     config = read_json(tmp_path / "new" / ADAPTER_CONFIG)
-    assert config["rank_pattern"] == {"model.layers.0.mlp.up_proj": 4}
-    assert config["r"] == config["lora_alpha"] == 4
+    assert config["rank_pattern"] == {"model.layers.0.mlp.up_proj": 8}
+    assert config["r"] == config["lora_alpha"] == 8
+
+
+@pytest.mark.parametrize(("rank", "columns", "ranks"), [(16, 576, 32), (16, 1024, 64), (0, 32, 32), (64, 96, 64)])
+def test_ranks_are_whole_blocks(tmp_path, rank, columns, ranks):
+    weight = torch.randn(128, columns)
+    restored(weight, weight, tmp_path / "new", rank)
+    assert read_json(tmp_path / "new" / ADAPTER_CONFIG)["r"] == ranks

@@ -63,7 +63,8 @@ def write_difference(
 
     A base that comes in blocks of four bits itself (GGUF's Q4_1) differs from its rounded form by one number a block,
     and such a difference has no more ranks than a row has blocks. With so many besides the adapter's, it is carried
-    nearly whole; of the errors of other bases, the largest part.
+    nearly whole; of the errors of other bases, the largest part. Ranks are whole blocks, since kernels take a begun
+    one for a whole one.
 
     Args:
         base: layers to be rounded, by name.
@@ -78,7 +79,7 @@ def write_difference(
     for name, layer in base.items():
         weight = layer.weight.detach().float()
         missing = merged[name].weight.detach().float() - rounded(weight)
-        most = min(rank + -(-weight.shape[1] // BLOCK), *weight.shape)
+        most = min(_whole_blocks(rank + -(-weight.shape[1] // BLOCK)), *weight.shape)
         left, values, right = torch.linalg.svd(missing, full_matrices=False)
         share = values[:most].sqrt()
         tensors[f"base_model.model.{name}.lora_A.weight"] = (share[:, None] * right[:most]).contiguous()
@@ -99,3 +100,7 @@ def write_difference(
         "bias": "none",
     }
     write_json(folder / ADAPTER_CONFIG, config)
+
+
+def _whole_blocks(ranks: int) -> int:
+    return BLOCK * max(1, round(ranks / BLOCK))
