@@ -198,7 +198,9 @@ def measure_steps(folder: Path, rounds: int) -> None:
         share = (row["labels"] != IGNORED).float().mean()
         held = len(row["cu_seq_lens_q"]) - 1
         same = f"{losses[stock]:.3f}, {losses[own]:.3f}"
-        rows.append((row["labels"].numel(), held, f"{share:.0%}", f"{before:.2f} s", f"{after:.2f} s", same))
+        rows.append(
+            (f"{row['labels'].numel():,}", f"{held}", f"{share:.0%}", f"{before:.2f} s", f"{after:.2f} s", same)
+        )
     write_section(
         "A generator's training step",
         "python benchmarks/generator.py CORPORA --steps",

@@ -157,7 +157,7 @@ class _GeneratorTrainer(SFTTrainer):
 def answer_loss(model: Any, row: dict[str, Any], pieces: torch.Tensor | int | None) -> tuple[torch.Tensor, Any]:
     """Cross-entropy of a row's answers, and the model's outputs; logits are made for the answers' pieces alone.
 
-    The stock loss makes them for prompts too on a CPU, with entropies for the log: half of a small decoder's step.
+    The stock loss makes them for prompts too on a CPU, and entropies for the log.
 
     Args:
         model: a causal language model.
