@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 from llguidance import LLMatcher
-from peft import LoraConfig, get_peft_model
 from results import table, write_section
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
 import onoma
@@ -30,6 +30,7 @@ from onoma.document import Document
 from onoma.extractors.codecs import CODECS
 from onoma.extractors.generator import GeneratorExtractor, GeneratorSettings, ask_for
 from onoma.extractors.grammar import make_grammar
+from onoma.models.adapters import AdapterSettings, attach
 from onoma.models.bases import resolve_base
 from onoma.models.generators import new_decoder
 from onoma.models.packed_attention import packed
@@ -37,7 +38,7 @@ from onoma.models.torch_decoder import TorchDecoder
 from onoma.models.vocabulary import Vocabulary
 from onoma.training.conversations import Example, make_conversations
 from onoma.training.features import IGNORED
-from onoma.training.generator import answer_loss
+from onoma.training.generator import answer_loss, to_row
 from onoma.training.recipe import Generator
 
 BASE = "bundled:smollm2-135m"
@@ -173,13 +174,13 @@ def measure_steps(folder: Path, rounds: int) -> None:
     examples = make_conversations(sentences, vocabulary, Generator(codec="json-list"), random.Random(13)).examples
     decoder = new_decoder(base)
     add_fused_lm_head(decoder, outputs=("entropy", "is_top1"))
-    model = get_peft_model(decoder, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
+    model = attach(decoder, AdapterSettings(), "CAUSAL_LM")
 
     def stock(row: dict[str, torch.Tensor]) -> torch.Tensor:
         return model(**row, fused_lm_head=True).loss
 
     def own(row: dict[str, torch.Tensor]) -> torch.Tensor:
-        with packed(decoder):
+        with packed(model):
             return answer_loss(model, row, None)[0]
 
     rows = []
@@ -194,7 +195,7 @@ def measure_steps(folder: Path, rounds: int) -> None:
             losses[loss].backward()
             if turn:
                 times[loss].append(time.perf_counter() - begun)
-        before, after = (statistics.median(own) for own in times.values())
+        before, after = (statistics.median(seconds) for seconds in times.values())
         share = (row["labels"] != IGNORED).float().mean()
         held = len(row["cu_seq_lens_q"]) - 1
         same = f"{losses[stock]:.3f}, {losses[own]:.3f}"
@@ -203,7 +204,7 @@ def measure_steps(folder: Path, rounds: int) -> None:
         )
     write_section(
         "A generator's training step",
-        "python benchmarks/generator.py CORPORA --steps",
+        f"python benchmarks/generator.py CORPORA --steps {rounds}",
         [
             f"{BASE}, LoRA of rank 16, bfloat16 autocast; WikiNEuRal English; medians of {rounds} passes in turns.",
             "",
@@ -216,14 +217,10 @@ def pack(examples: Sequence[Example], pieces: int) -> dict[str, torch.Tensor]:
     """The first examples that fit, one after the other."""
     sizes = list(itertools.accumulate(map(len, examples)))
     held = examples[: bisect.bisect_right(sizes, pieces)]
-    return {
-        "input_ids": torch.tensor([[piece for example in held for piece in (*example.prompt, *example.answer)]]),
-        "position_ids": torch.cat([torch.arange(len(example)) for example in held])[None],
-        "labels": torch.tensor(
-            [[label for example in held for label in (*[IGNORED] * len(example.prompt), *example.answer)]]
-        ),
-        "cu_seq_lens_q": torch.tensor([0, *sizes[: len(held)]], dtype=torch.int32),
-    }
+    row: dict[str, torch.Tensor] = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)(
+        [to_row(example) for example in held]
+    )
+    return row
 
 
 def measure_run(run: Path, corpus: str, export: Path | None, sentences: int, rounds: int) -> None:

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from onoma.models.adapters import AdapterSettings, attach
 from onoma.models.bases import Base
 from onoma.models.generators import new_decoder
-from onoma.models.packed_attention import NAME, packed
+from onoma.models.packed_attention import NAME, packed, packed_attention
 
 FIRST, SECOND = [5, 6, 7, 8], [9, 10, 11]
 ROW = torch.tensor([FIRST + SECOND])
@@ -45,6 +46,13 @@ def test_gradients_are_those_of_the_mask(model):
         torch.testing.assert_close(found[name], gradient, atol=1e-4, rtol=1e-3, msg=name)
 
 
+def test_below_an_adapter_it_is_the_decoder_that_changes(model):
+    adapted = attach(model, AdapterSettings(targets=("q_proj",)), "CAUSAL_LM")
+    with packed(adapted):
+        assert model.config._attn_implementation == NAME
+    assert model.config._attn_implementation == "sdpa"
+
+
 def test_an_error_inside_leaves_the_model_as_it_was(model):
     with pytest.raises(KeyError), packed(model):
         raise KeyError
@@ -53,8 +61,6 @@ def test_an_error_inside_leaves_the_model_as_it_was(model):
 
 def test_a_layer_with_a_window_keeps_its_mask(model):
     """What cannot be cut into examples alone is left to torch, under the row's mask."""
-    from onoma.models.packed_attention import packed_attention
-
     layer = model.model.layers[0].self_attn
     states = torch.randn(1, layer.config.num_attention_heads, 7, 4)
     keys = torch.randn(1, layer.config.num_key_value_heads, 7, 4)

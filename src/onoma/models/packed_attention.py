@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
@@ -53,13 +53,13 @@ def packed_attention(
 
 
 @contextmanager
-def packed(model: PreTrainedModel) -> Iterator[None]:
+def packed(model: Any) -> Iterator[None]:
     """Let a decoder attend so while the context lasts, if it would otherwise by torch's kernels on a CPU.
 
     A GPU would be kept waiting for so many small kernels.
 
     Args:
-        model: without adapter, or what is below one.
+        model: a decoder, with or without an adapter of PEFT.
 
     Examples:
         >>> from onoma.models.bases import resolve_base

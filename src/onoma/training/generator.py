@@ -82,13 +82,7 @@ def train_generator(
         gradient_checkpointing=training.gradient_checkpointing,
         optim="adamw_torch_fused",
     )
-    rows = [
-        {
-            "input_ids": [*example.prompt, *example.answer],
-            "labels": [IGNORED] * len(example.prompt) + list(example.answer),
-        }
-        for example in examples
-    ]
+    rows = [to_row(example) for example in examples]
     trainer = _GeneratorTrainer(
         model=model,
         args=arguments,
@@ -101,7 +95,7 @@ def train_generator(
         vocabulary=vocabulary,
         settings=settings,
     )
-    with packed(model.get_base_model() if hasattr(model, "get_base_model") else model):
+    with packed(model):
         loop.run(trainer)
     return loop.outcome(trainer, model, precision)
 
@@ -152,6 +146,19 @@ class _GeneratorTrainer(SFTTrainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def to_row(example: Example) -> dict[str, list[int]]:
+    """What TRL packs: an example's pieces, and which of them are learned.
+
+    Examples:
+        >>> to_row(Example((5, 6), (7, 2)))
+        {'input_ids': [5, 6, 7, 2], 'labels': [-100, -100, 7, 2]}
+    """
+    return {
+        "input_ids": [*example.prompt, *example.answer],
+        "labels": [IGNORED] * len(example.prompt) + list(example.answer),
+    }
 
 
 def answer_loss(model: Any, row: dict[str, Any], pieces: torch.Tensor | int | None) -> tuple[torch.Tensor, Any]:
